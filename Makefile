@@ -1,0 +1,19 @@
+# uv, or a private environment that has it: nothing needs to be installed but Python and git.
+UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
+export PATH := $(dir $(UV)):$(PATH)
+# Without bytecode every process of the tests would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test check
+demo: $(UV)     ## render the default answers and run what comes out
+	uv run tests/demo.py
+
+test: $(UV)     ## render every variant, check it, run its tests
+	uv run pytest
+
+check: $(UV)    ## what pre-commit checks
+	uv run prek run --all-files
+
+$(CURDIR)/.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/python -m pip install --quiet uv

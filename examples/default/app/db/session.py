@@ -1,0 +1,89 @@
+"""Sessions: one transaction for each request, and a context manager for all the rest."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, NewType
+
+from fastapi import Depends
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from app.db.connection import (
+    get_engine,
+    get_read_engine,
+)
+from app.db.errors import unavailable_as_such
+
+ReadSession = NewType("ReadSession", AsyncSession)
+WriteSession = NewType("WriteSession", ReadSession)
+
+
+@asynccontextmanager
+async def get_session() -> AsyncIterator[WriteSession]:
+    """Open a unit of work: committed at the end, rolled back on any exception.
+
+    For jobs, scripts, streams and background tasks. Code inside never commits.
+
+    Raises:
+        DatabaseUnavailable: No connection could be had, or it was lost.
+    """
+    with unavailable_as_such():
+        async with (
+            AsyncSession(get_engine(), expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield WriteSession(ReadSession(session))
+
+
+async def get_db() -> AsyncIterator[WriteSession]:
+    """Yield the request's unit of work. Use it by its alias, `DbSession`."""
+    async with get_session() as session:
+        yield session
+
+
+async def get_read_db() -> AsyncIterator[ReadSession]:
+    """Yield the request's session for reading. Use it by its alias, `ReadDbSession`."""
+    with unavailable_as_such():
+        async with AsyncSession(
+            get_read_engine(),
+            expire_on_commit=False,
+            sync_session_class=_ReadOnlySession,
+        ) as session:
+            yield ReadSession(session)
+
+
+DbSession = Annotated[WriteSession, Depends(get_db, scope="function")]
+"""A session for a handler that writes, committed before the response is sent.
+
+    @app.post("/notes")
+    async def create_note(session: DbSession, text: str) -> None:
+        session.add(Note(text=text))
+
+A failing COMMIT is an error for the client: with FastAPI's default scope it would come
+after a response of 200 (https://fastapi.tiangolo.com/advanced/advanced-dependencies/).
+"""
+
+ReadDbSession = Annotated[ReadSession, Depends(get_read_db, scope="function")]
+"""A session for a handler that only reads: one round trip for each statement.
+
+There is no transaction around several statements, and flushes and DML are refused;
+textual SQL is not parsed. A function that takes a `DbSession` does not take this one.
+"""
+
+
+class _ReadOnlySession(Session):
+    """Refuses to write, since without a transaction nothing could be rolled back."""
+
+
+@event.listens_for(_ReadOnlySession, "before_flush")
+def _refuse_flush(session: Session, *_: object) -> None:
+    if session.new or session.dirty or session.deleted:
+        raise InvalidRequestError("ReadDbSession does not write: use DbSession")
+
+
+@event.listens_for(_ReadOnlySession, "do_orm_execute")
+def _refuse_dml(state: ORMExecuteState) -> None:
+    if state.is_insert or state.is_update or state.is_delete:
+        raise InvalidRequestError("ReadDbSession does not write: use DbSession")
