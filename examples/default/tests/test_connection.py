@@ -61,6 +61,7 @@ async def test_the_report_is_what_the_server_says() -> None:
     assert report.server_version[0].isdigit()
     assert report.latency_ms > 0
     assert not report.is_pooled
+    assert report.statement_timeout == 30
 
 
 async def test_connections_carry_the_name_and_the_limits(
@@ -85,6 +86,18 @@ async def test_limits_stay_in_the_transaction_behind_a_pooler(
         outside = await connection.scalar(text("SHOW statement_timeout"))
     assert (inside, outside) == ("30s", "0")
     assert (await check_connection()).is_pooled
+
+
+async def test_a_limit_without_effect_is_said_once(
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    configure(DB_POOLED="true", DB_STATEMENT_TIMEOUT=17)
+
+    await check_connection()
+    await check_connection()
+
+    assert caplog.text.count("SET statement_timeout = '17s'") == 1
 
 
 async def test_a_pool_size_of_zero_keeps_no_connection(

@@ -1,12 +1,10 @@
 """What people paste, and what the driver is given."""
 
-import certifi
 import pytest
 
 from app.db.url import (
-    Endpoint,
-    build_endpoint,
-    is_pooled,
+    get_hosts,
+    is_pooler,
     is_remote,
     parse_url,
     to_direct,
@@ -18,22 +16,14 @@ QUERY = "sslmode=require&channel_binding=require"
 COPIED = f"postgresql://me:p%40ss@{POOLED}/neondb?{QUERY}"
 
 
-def build(text: str, *, pooled: bool = False, root_cert: str | None = None) -> Endpoint:
-    return build_endpoint(
-        parse_url(text, setting="DB_URL"),
-        pooled=pooled,
-        application_name="tests",
-        connect_timeout=7,
-        server_settings={"statement_timeout": "1000"},
-        root_cert=root_cert,
-    )
-
-
 @pytest.mark.parametrize(
     "scheme",
     ["postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg2"],
 )
-@pytest.mark.parametrize("wrapping", ["{}", " {}\n", '"{}"', "'{}'"])
+@pytest.mark.parametrize(
+    "wrapping",
+    ["{}", " {}\n", '"{}"', "psql '{}'", "DATABASE_URL={}", 'export DB_URL="{}"'],
+)
 def test_any_spelling_reaches_this_driver(scheme: str, wrapping: str) -> None:
     text = wrapping.format(COPIED.replace("postgresql", scheme, 1))
 
@@ -53,6 +43,13 @@ def test_any_spelling_reaches_this_driver(scheme: str, wrapping: str) -> None:
         "postgresql://me:s3cret@host:port/database",
         "postgresql://me:s3@cret@host/database",
         "postgresql:me:s3cret@host",
+        "postgresql://me:s3@cret@host?sslmode=require",
+        "postgresql://me:s3cret@host:0/database",
+        "postgresql://me:s3cret@host:65536/database",
+        "postgresql://me:s3cret@ho st/database",
+        "postgresql://me:s3cret@host/data\nbase",
+        "postgresql://me:s3cret%00@host/database",
+        "postgresql://me:***@host/database",
     ],
 )
 def test_a_bad_url_gets_one_sentence_without_the_password(text: str) -> None:
@@ -68,71 +65,49 @@ def test_neons_pooled_host_is_known_by_its_name() -> None:
 
     direct = to_direct(pooled)
 
-    assert is_pooled(pooled)
-    assert not is_pooled(direct)
+    assert is_pooler(pooled)
+    assert not is_pooler(direct)
     assert direct.host == NEON
     assert to_direct(direct) == direct
 
 
 @pytest.mark.parametrize(
-    ("host", "remote"),
+    ("place", "remote"),
     [
-        (None, False),
-        ("/run/postgresql", False),
-        ("localhost", False),
-        ("127.0.0.1", False),
-        ("::1", False),
-        ("10.0.0.1", True),
-        (NEON, True),
+        ("/database", False),
+        ("/database?host=/run/postgresql", False),
+        ("%2Frun%2Fpostgresql/database", False),
+        ("localhost/database", False),
+        ("127.0.0.1:5433/database", False),
+        ("[::1]:5433/database", False),
+        ("127.0.0.1:5433,10.0.0.1/database", True),
+        ("10.0.0.1/database", True),
+        (f"{NEON}/database", True),
     ],
 )
-def test_loopback_and_sockets_are_not_remote(host: str | None, remote: bool) -> None:
-    assert is_remote(host) is remote
+def test_loopback_and_sockets_are_not_remote(place: str, remote: bool) -> None:
+    url = parse_url(f"postgresql://{place}", setting="DB_URL")
+
+    assert is_remote(url) is remote
 
 
-def test_neons_copied_url_verifies_the_server() -> None:
-    endpoint = build(COPIED)
+def test_several_hosts_are_kept_with_their_ports() -> None:
+    url = parse_url("postgresql://me:pw@one:5433,two,[::1]:5434/name", setting="DB_URL")
 
-    assert endpoint.connect_args["sslmode"] == "verify-full"
-    assert endpoint.connect_args["sslrootcert"] == certifi.where()
-    assert endpoint.url.query["channel_binding"] == "require"
-
-
-def test_a_ca_file_of_ones_own_is_used() -> None:
-    configured = build(COPIED, root_cert="/ca.pem")
-    in_url = build(f"{COPIED}&sslrootcert=/url.pem", root_cert="/ca.pem")
-    in_system = build(f"{COPIED}&sslrootcert=system")
-
-    assert configured.connect_args["sslrootcert"] == "/ca.pem"
-    assert in_url.connect_args["sslrootcert"] == "/url.pem"
-    assert in_system.connect_args["sslrootcert"] == certifi.where()
+    assert url.query["host"] == ("one:5433", "two", "[::1]:5434")
+    assert (url.username, url.password, url.database) == ("me", "pw", "name")
 
 
-def test_a_local_server_need_not_prove_itself() -> None:
-    endpoint = build("postgresql://localhost/database?sslmode=require")
+def test_a_socket_in_libpqs_spelling_is_a_folder() -> None:
+    url = parse_url("postgresql://me@%2Frun%2Fpostgresql/name", setting="DB_URL")
 
-    assert "sslmode" not in endpoint.connect_args
-    assert endpoint.url.query["sslmode"] == "require"
-
-
-def test_limits_travel_with_the_start_of_a_direct_connection() -> None:
-    endpoint = build("postgresql://localhost/database?options=-c%20jit%3Doff")
-
-    assert endpoint.connect_args == {
-        "application_name": "tests",
-        "connect_timeout": 7,
-        "options": "-c jit=off -c statement_timeout=1000",
-    }
-    assert endpoint.transaction_settings == {}
+    assert get_hosts(url) == ["/run/postgresql"]
 
 
-def test_a_pooler_sees_neither_options_nor_named_statements() -> None:
-    endpoint = build("postgresql://localhost/database", pooled=True)
+def test_libpqs_names_behind_the_question_mark_are_understood() -> None:
+    text = "postgresql://host?user=me&password=pw&dbname=name"
 
-    assert "options" not in endpoint.connect_args
-    assert endpoint.connect_args["prepare_threshold"] is None
-    assert endpoint.transaction_settings == {"statement_timeout": "1000"}
+    url = parse_url(text, setting="DB_URL")
 
-
-def test_no_secret_shows() -> None:
-    assert "p@ss" not in repr(build(COPIED))
+    assert (url.username, url.password, url.database) == ("me", "pw", "name")
+    assert not url.query

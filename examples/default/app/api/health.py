@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from app.config.settings import get_settings
-from app.db.connection import (
+from app.db.check import (
     ConnectionReport,
     check_connection,
 )

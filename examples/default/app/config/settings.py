@@ -157,7 +157,7 @@ class Settings(BaseSettings):
             "pool_recycle": self.DB_POOL_RECYCLE,
         }
 
-    def get_server_limits(self) -> dict[str, str]:
+    def get_server_settings(self) -> dict[str, str]:
         """Return what the server is asked to enforce, in milliseconds."""
         limits = {
             "statement_timeout": self.DB_STATEMENT_TIMEOUT,

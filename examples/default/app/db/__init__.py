@@ -1,10 +1,12 @@
 """The database: everything that the rest of the application needs of it."""
 
 from app.db import metrics as metrics
-from app.db.connection import (
+from app.db.check import (
     ConnectionReport,
-    build_direct_engine,
     check_connection,
+)
+from app.db.connection import (
+    build_direct_engine,
     dispose_engine,
     get_engine,
     get_read_engine,

@@ -13,10 +13,8 @@ from alembic.config import Config
 from pydantic import ValidationError
 
 from app.config.settings import get_settings
-from app.db.connection import (
-    check_connection,
-    dispose_engine,
-)
+from app.db.check import check_connection
+from app.db.connection import dispose_engine
 from app.db.errors import DatabaseUnavailable
 from app.db.local import run_server
 

@@ -1,55 +1,26 @@
-"""The one engine of this process: get it, check it, dispose of it."""
+"""The one engine of this process: get it, dispose of it."""
 
 import os
 import threading
-import time
-from dataclasses import dataclass
-from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import URL, func, select
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config.settings import get_settings
-from app.db.engine import build_engine
-from app.db.errors import unavailable_as_such
-from app.db.url import (
+from app.db.endpoint import (
     Endpoint,
     build_endpoint,
-    is_pooled,
+)
+from app.db.engine import build_engine
+from app.db.url import (
+    is_pooler,
     parse_url,
     to_direct,
 )
 
-_PROBE = select(
-    func.current_database(),
-    func.current_user(),
-    func.current_setting("server_version"),
-)
-
 _engines: dict[str, AsyncEngine] = {}
 _lock = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionReport:
-    """What a server said when it was asked.
-
-    Attributes:
-        database: The database's name.
-        user: The role that queries run as.
-        server_version: Such as `18.1`.
-        latency_ms: Milliseconds that one query took, there and back.
-        is_tls: Whether the connection is encrypted.
-        is_pooled: Whether a transaction pooler is in between.
-    """
-
-    database: str
-    user: str
-    server_version: str
-    latency_ms: float
-    is_tls: bool
-    is_pooled: bool
 
 
 def get_engine() -> AsyncEngine:
@@ -90,36 +61,21 @@ def build_direct_engine() -> AsyncEngine:
     """
     settings = get_settings()
     if settings.DB_DIRECT_URL is not None:
-        url = _parse(settings.DB_DIRECT_URL, setting="DB_DIRECT_URL")
+        setting = "DB_DIRECT_URL"
+        url = parse_url(settings.DB_DIRECT_URL.get_secret_value(), setting=setting)
     elif settings.DB_POOLED:
         raise ValueError("set DB_DIRECT_URL: DB_POOLED says that DB_URL is pooled")
     else:
-        url = to_direct(_parse(settings.DB_URL, setting="DB_URL"))
-    return build_engine(_build_endpoint(url, pooled=False, limits={}), name="direct")
+        setting = "DB_URL"
+        url = to_direct(parse_url(settings.DB_URL.get_secret_value(), setting=setting))
+    endpoint = _build_endpoint(url, setting=setting, pooled=False, server_settings={})
+    return build_engine(endpoint, name="direct")
 
 
-async def check_connection() -> ConnectionReport:
-    """Connect once and report what the server says.
-
-    Raises:
-        DatabaseUnavailable: No connection could be made.
-    """
-    engine = get_engine().execution_options(isolation_level="AUTOCOMMIT")
-    with unavailable_as_such():
-        async with engine.connect() as connection:
-            started = time.perf_counter()
-            database, user, version = (await connection.execute(_PROBE)).one()
-            latency = time.perf_counter() - started
-            pooled = await connection.get_raw_connection()
-            is_tls = _is_tls(pooled.driver_connection)
-    return ConnectionReport(
-        database=database,
-        user=user,
-        server_version=version,
-        latency_ms=round(latency * 1000, 2),
-        is_tls=is_tls,
-        is_pooled=_is_pooled(engine.url),
-    )
+def is_pooled(url: URL) -> bool:
+    """Whether a transaction pooler is behind `url`: by `DB_POOLED`, or by its name."""
+    configured = get_settings().DB_POOLED
+    return is_pooler(url) if configured is None else configured
 
 
 async def dispose_engine() -> None:
@@ -137,10 +93,14 @@ def _get_engine(name: str, secret: SecretStr, *, setting: str) -> AsyncEngine:
     with _lock:
         if name not in _engines:
             settings = get_settings()
-            url = _parse(secret, setting=setting)
-            limits = settings.get_server_limits()
+            url = parse_url(secret.get_secret_value(), setting=setting)
             _engines[name] = build_engine(
-                _build_endpoint(url, pooled=_is_pooled(url), limits=limits),
+                _build_endpoint(
+                    url,
+                    setting=setting,
+                    pooled=is_pooled(url),
+                    server_settings=settings.get_server_settings(),
+                ),
                 name=name,
                 pool=settings.get_pool_config(),
                 echo=settings.DB_ECHO,
@@ -148,30 +108,24 @@ def _get_engine(name: str, secret: SecretStr, *, setting: str) -> AsyncEngine:
         return _engines[name]
 
 
-def _build_endpoint(url: URL, *, pooled: bool, limits: dict[str, str]) -> Endpoint:
+def _build_endpoint(
+    url: URL,
+    *,
+    setting: str,
+    pooled: bool,
+    server_settings: dict[str, str],
+) -> Endpoint:
     settings = get_settings()
     return build_endpoint(
         url,
+        setting=setting,
         pooled=pooled,
         application_name=settings.DB_APPLICATION_NAME,
         connect_timeout=settings.DB_CONNECT_TIMEOUT,
-        server_settings=limits,
+        server_settings=server_settings,
         root_cert=settings.DB_SSL_ROOT_CERT,
+        must_verify=settings.is_production,
     )
-
-
-def _parse(secret: SecretStr, *, setting: str) -> URL:
-    return parse_url(secret.get_secret_value(), setting=setting)
-
-
-def _is_pooled(url: URL) -> bool:
-    configured = get_settings().DB_POOLED
-    return is_pooled(url) if configured is None else configured
-
-
-def _is_tls(driver_connection: Any) -> bool:
-    """Ask the client's end: a proxy such as Neon's ends TLS before the server."""
-    return bool(driver_connection.pgconn.ssl_in_use)
 
 
 def _forget_engines() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.config.settings import PoolConfig
-from app.db.url import Endpoint
+from app.db.endpoint import Endpoint
 
 EngineListener = Callable[[Engine], None]
 

@@ -1,134 +1,125 @@
-"""From the connection string that people paste to what the driver understands."""
+"""From the connection string that people paste to a URL: pooled or direct, local or not."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
 from ipaddress import ip_address
-from typing import Any
+from urllib.parse import unquote
 
-import certifi
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 DRIVERNAME = "postgresql+psycopg"
 
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where to connect, and how: what `create_engine` needs besides the pool's size.
-
-    Attributes:
-        url: The URL for SQLAlchemy.
-        connect_args: What the driver is given besides.
-        is_pooled: Whether a transaction pooler is in between, so that nothing may be
-            set for a session.
-        transaction_settings: Server settings that each transaction must set for
-            itself, because the pooler refuses them at start-up.
-    """
-
-    url: URL
-    connect_args: dict[str, Any] = field(repr=False)
-    is_pooled: bool
-    transaction_settings: Mapping[str, str]
+# What comes before a URL in a dashboard, a shell or an .env file.
+_PREFIX = re.compile(r"(?:psql\s+|(?:export\s+)?\w+\s*=\s*)(?=[\"'\s]*postgres)")
+# Several hosts, or a socket's folder: libpq's forms, which SQLAlchemy wants in the query.
+_LIBPQ_HOSTS = re.compile(
+    r"(?P<head>[^:/]+://(?:[^@]*@)?)(?P<hosts>[^@/?]*,[^@/?]*|%2[Ff][^@/?]*)(?P<tail>.*)",
+)
+_PORT = re.compile(r":\d+$")
+# What SQLAlchemy takes for user and password.
+_AUTHORITY = re.compile(r"^[^:/]+://(?:[^:/]*(?::[^@]*)?@)?")
+_HOST = re.compile(r"[\w.:-]+")
 
 
 def parse_url(text: str, *, setting: str) -> URL:
     """Return a pasted connection string as a URL of this project's driver.
 
     Args:
-        text: `postgres://` or `postgresql://`, with any driver, perhaps in quotes.
+        text: `postgres://` or `postgresql://`, with any driver, perhaps in quotes, or
+            behind `psql` or the name of a variable.
         setting: The name of the setting it comes from, for the error message.
 
     Raises:
         ValueError: It is no PostgreSQL URL. The message never shows a part of it.
     """
-    text = text.strip().strip("'\"").strip()
-    scheme = text.partition("://")[0].partition("+")[0]
-    if scheme not in ("postgres", "postgresql"):
+    text = text.strip()
+    text = text[match.end() :] if (match := _PREFIX.match(text)) else text
+    text = text.strip(" \t\r\n'\"")
+    if not text.startswith(("postgres://", "postgresql://", "postgresql+")):
         raise ValueError(f"{setting} must start with postgresql://")
+    if not text.isprintable():
+        raise ValueError(f"{setting} has a line break or another invisible character")
+    hosts: list[str] = []
+    if match := _LIBPQ_HOSTS.fullmatch(text):
+        hosts = [unquote(host) for host in match["hosts"].split(",")]
+        text = match["head"] + match["tail"]
     try:
-        url = make_url(text)
+        url = make_url(text).set(drivername=DRIVERNAME)
     except (ArgumentError, ValueError):
         # Raised below: the error must not drag along one that quotes the password.
         url = None
     if url is None:
         raise ValueError(f"{setting} must read postgresql://user:password@host/name")
-    if "@" in (url.host or ""):
+    if "@" in _AUTHORITY.sub("", text).partition("?")[0]:
         raise ValueError(f"{setting} has an @ in the password: write it as %40")
-    return url.set(drivername=DRIVERNAME)
+    if hosts:
+        url = url.update_query_pairs([("host", host) for host in hosts])
+    url = _use_libpq_names(url)
+    if complaint := _find_fault(url):
+        raise ValueError(f"{setting} {complaint}")
+    return url
 
 
-def is_pooled(url: URL) -> bool:
+def is_pooler(url: URL) -> bool:
     """Whether the host is one of Neon's pooled endpoints, `ep-…-pooler.….neon.tech`."""
     return (url.host or "").partition(".")[0].endswith("-pooler")
 
 
 def to_direct(url: URL) -> URL:
     """Return the URL of the same database without Neon's pooler."""
-    if not is_pooled(url):
+    if not is_pooler(url):
         return url
     endpoint, dot, domain = (url.host or "").partition(".")
     return url.set(host=endpoint.removesuffix("-pooler") + dot + domain)
 
 
-def build_endpoint(
-    url: URL,
-    *,
-    pooled: bool,
-    application_name: str,
-    connect_timeout: int,
-    server_settings: Mapping[str, str],
-    root_cert: str | None = None,
-) -> Endpoint:
-    """Translate a URL and what else is wanted of a connection for psycopg.
+def get_hosts(url: URL) -> list[str]:
+    """Return the hosts of a URL, without ports; a path is the folder of a socket."""
+    if url.host:
+        return [url.host]
+    given = url.query.get("host", ())
+    given = (given,) if isinstance(given, str) else given
+    return [_PORT.sub("", host).strip("[]") for host in given]
 
-    Args:
-        url: As returned by `parse_url`.
-        pooled: Whether a transaction pooler is in between.
-        application_name: The name in `pg_stat_activity`.
-        connect_timeout: Seconds to wait for a connection.
-        server_settings: Such as `{"statement_timeout": "30s"}`. They travel with the
-            start-up packet, or through a pooler in each transaction.
-        root_cert: A CA file instead of certifi's.
-    """
-    query = {key: _last(value) for key, value in url.query.items()}
-    options = query.pop("options", "")
-    if not pooled:
-        flags = [f"-c {name}={value}" for name, value in server_settings.items()]
-        options = " ".join([options, *flags]).strip()
-    connect_args: dict[str, Any] = {
-        "application_name": application_name,
-        "connect_timeout": connect_timeout,
-    }
-    if options:
-        connect_args["options"] = options
-    if query.get("sslmode") == "require" and is_remote(url.host):
-        connect_args["sslmode"] = "verify-full"
-    if connect_args.get("sslmode", query.get("sslmode")) == "verify-full":
-        # The binary wheels have no CA store of their own, so `system` finds none.
-        given = query.get("sslrootcert", "system")
-        default = root_cert or certifi.where()
-        connect_args["sslrootcert"] = default if given == "system" else given
-    if pooled:
-        # A pooler may hand the next statement to a server that never prepared it.
-        connect_args["prepare_threshold"] = None
-    url = url.difference_update_query(["options"])
-    return Endpoint(
-        url=url,
-        connect_args=connect_args,
-        is_pooled=pooled,
-        transaction_settings=server_settings if pooled else {},
+
+def is_remote(url: URL) -> bool:
+    """Whether the URL leads to another machine: no socket, no loopback address."""
+    return any(not _is_local(host) for host in get_hosts(url))
+
+
+def _use_libpq_names(url: URL) -> URL:
+    """Move what libpq lets one write behind the question mark to its place."""
+
+    def get(name: str) -> str | None:
+        value = url.query.get(name)
+        return value if isinstance(value, str) else None
+
+    moved = url.set(
+        username=get("user"),
+        password=get("password"),
+        database=get("dbname"),
     )
+    return moved.difference_update_query(["user", "password", "dbname"])
 
 
-def is_remote(host: str | None) -> bool:
-    """Whether the host is another machine: no socket, no loopback address."""
-    if not host or host.startswith("/") or host == "localhost":
-        return False
-    try:
-        return not ip_address(host).is_loopback
-    except ValueError:
+def _find_fault(url: URL) -> str | None:
+    """Say what cannot be meant, without a word of what is there."""
+    texts = (url.username, url.password, url.database, *get_hosts(url))
+    if any("\0" in text for text in texts if text):
+        return "has a NUL character"
+    if any(not _HOST.fullmatch(h) for h in get_hosts(url) if not h.startswith("/")):
+        return "has no valid host: are user and password percent-encoded?"
+    if url.port is not None and not 0 < url.port < 65_536:
+        return "has a port that is not between 1 and 65535"
+    if url.password == "***":
+        return "has *** where the password should be"
+    return None
+
+
+def _is_local(host: str) -> bool:
+    if host.startswith("/") or host == "localhost":
         return True
-
-
-def _last(value: str | tuple[str, ...]) -> str:
-    return value if isinstance(value, str) else value[-1]
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
