@@ -100,6 +100,19 @@ async def test_a_limit_without_effect_is_said_once(
     assert caplog.text.count("SET statement_timeout = '17s'") == 1
 
 
+async def test_a_budget_above_the_servers_is_said(
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    configure(WEB_CONCURRENCY=500, DB_POOL_SIZE=4, DB_MAX_OVERFLOW=1)
+
+    report = await check_connection()
+
+    assert report.connection_budget == 2500
+    assert 0 < report.max_connections < 2500
+    assert "allow 2500 connections" in caplog.text
+
+
 async def test_a_pool_size_of_zero_keeps_no_connection(
     configure: Callable[..., None],
 ) -> None:

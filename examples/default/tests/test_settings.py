@@ -80,6 +80,7 @@ def test_no_secret_shows(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DB_MAX_OVERFLOW", "-1"),
         ("DB_POOL_TIMEOUT", "0"),
         ("DB_POOL_RECYCLE", "0"),
+        ("WEB_CONCURRENCY", "0"),
         ("DB_CONNECT_TIMEOUT", "1"),
         ("DB_STATEMENT_TIMEOUT", "-1"),
         ("DB_LOCK_TIMEOUT", "-1"),

@@ -89,6 +89,12 @@ class Settings(BaseSettings):
     By default 240: below the 300 after which Neon suspends an idle compute.
     """
 
+    WEB_CONCURRENCY: int = Field(default=1, ge=1, le=1_000)
+    """How many processes share the database, as uvicorn and gunicorn read it too.
+
+    Each has a pool of its own: together they must stay below the server's limit.
+    """
+
     DB_ECHO: bool = False
     """Log every statement, without the values of its parameters."""
 
@@ -156,6 +162,11 @@ class Settings(BaseSettings):
             "pool_timeout": self.DB_POOL_TIMEOUT or timeout,
             "pool_recycle": self.DB_POOL_RECYCLE,
         }
+
+    def get_connection_budget(self) -> int:
+        """Return how many connections all processes together may open."""
+        pool = self.get_pool_config()
+        return self.WEB_CONCURRENCY * (pool["pool_size"] + pool["max_overflow"])
 
     def get_server_settings(self) -> dict[str, str]:
         """Return what the server is asked to enforce, in milliseconds."""

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,7 +23,10 @@ _PROBE = text(
     SELECT current_database(),
            current_user,
            current_setting('server_version'),
-           extract(epoch FROM CAST(current_setting('statement_timeout') AS interval))
+           extract(epoch FROM CAST(current_setting('statement_timeout') AS interval)),
+           CAST(current_setting('max_connections') AS integer)
+           - CAST(current_setting('superuser_reserved_connections') AS integer)
+           - CAST(coalesce(current_setting('reserved_connections', true), '0') AS integer)
     """
 )
 
@@ -39,6 +43,8 @@ class ConnectionReport:
         is_tls: Whether the connection is encrypted.
         is_pooled: Whether a transaction pooler is in between.
         statement_timeout: Seconds that a statement outside a transaction may take.
+        max_connections: Connections that the server has for all of its clients.
+        connection_budget: Connections that all of our processes may open.
     """
 
     database: str
@@ -48,13 +54,16 @@ class ConnectionReport:
     is_tls: bool
     is_pooled: bool
     statement_timeout: float
+    max_connections: int
+    connection_budget: int
 
 
 async def check_connection() -> ConnectionReport:
     """Connect once and report what the server says.
 
-    Warns, once in each process, when `DB_STATEMENT_TIMEOUT` has no effect: poolers and
-    proxies drop what they do not know without a word.
+    Warns, once in each process, when `DB_STATEMENT_TIMEOUT` has no effect, for proxies
+    drop what they do not know without a word, and when the processes may open more
+    connections than the server has.
 
     Raises:
         DatabaseUnavailable: No connection could be made.
@@ -67,7 +76,7 @@ async def check_connection() -> ConnectionReport:
             latency = time.perf_counter() - started
             pooled_connection = await connection.get_raw_connection()
             is_tls = _is_tls(pooled_connection.driver_connection)
-    database, user, version, statement_timeout = row
+    database, user, version, statement_timeout, max_connections = row
     report = ConnectionReport(
         database=database,
         user=user,
@@ -76,23 +85,33 @@ async def check_connection() -> ConnectionReport:
         is_tls=is_tls,
         is_pooled=is_pooled(engine.url),
         statement_timeout=float(statement_timeout),
+        max_connections=max_connections,
+        connection_budget=get_settings().get_connection_budget(),
     )
-    wanted = get_settings().DB_STATEMENT_TIMEOUT
-    if report.statement_timeout != wanted:
-        _warn_once(user, report.statement_timeout, wanted)
+    for warning in _find_warnings(report):
+        _warn_once(warning)
     return report
 
 
+def _find_warnings(report: ConnectionReport) -> Iterator[str]:
+    wanted = get_settings().DB_STATEMENT_TIMEOUT
+    if report.statement_timeout != wanted:
+        role = report.user
+        yield (
+            f"statement_timeout is {report.statement_timeout:g} s outside transactions: "
+            f"run ALTER ROLE {role} SET statement_timeout = '{wanted:g}s'"
+        )
+    if report.connection_budget > report.max_connections and not report.is_pooled:
+        yield (
+            f"WEB_CONCURRENCY and DB_POOL_SIZE allow {report.connection_budget} "
+            f"connections, the server {report.max_connections}: lower one of them, or "
+            "use the pooled host"
+        )
+
+
 @cache
-def _warn_once(user: str, actual: float, wanted: float) -> None:
-    logger.warning(
-        "statement_timeout is %g s outside transactions, DB_STATEMENT_TIMEOUT is %g: "
-        "run ALTER ROLE %s SET statement_timeout = '%gs'",
-        actual,
-        wanted,
-        user,
-        wanted,
-    )
+def _warn_once(message: str) -> None:
+    logger.warning(message)
 
 
 def _is_tls(driver_connection: Any) -> bool:

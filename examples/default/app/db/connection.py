@@ -8,6 +8,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config.settings import get_settings
+from app.db.dialect import LEAN_DRIVERNAME
 from app.db.endpoint import (
     Endpoint,
     build_endpoint,
@@ -96,7 +97,7 @@ def _get_engine(name: str, secret: SecretStr, *, setting: str) -> AsyncEngine:
             url = parse_url(secret.get_secret_value(), setting=setting)
             _engines[name] = build_engine(
                 _build_endpoint(
-                    url,
+                    url.set(drivername=LEAN_DRIVERNAME),
                     setting=setting,
                     pooled=is_pooled(url),
                     server_settings=settings.get_server_settings(),

@@ -48,6 +48,14 @@ _IGNORED = frozenset(
         "supa",
     }
 )
+# The kernel gives up on a peer that vanished without a word: after a minute when the
+# connection is idle, after ten seconds (here in milliseconds) when it waits for an answer.
+_KEEPALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 # In `options`: `-c name=value`, where a backslash escapes a space.
 _SETTING = re.compile(r"(?:-c\s*|--)([\w.]+)=((?:\\.|\S)*)")
 
@@ -123,6 +131,7 @@ def build_endpoint(
         root_cert=root_cert,
         must_verify=must_verify,
     )
+    connect_args |= _KEEPALIVE
     connect_args["connect_timeout"] = int(timeout)
     connect_args["application_name"] = name
     if options:
