@@ -49,7 +49,7 @@ class LeanDialect(psycopg.PGDialectAsync_psycopg):
     def _get_server_version_info(self, connection: Connection) -> tuple[int, ...]:
         driver_connection: Any = connection.connection.driver_connection
         version = int(driver_connection.info.server_version)
-        return divmod(version, 10_000)
+        return version // 10_000, version % 10_000
 
     def _set_backslash_escapes(self, connection: Connection) -> None:
         driver_connection: Any = connection.connection.driver_connection
