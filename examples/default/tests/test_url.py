@@ -4,6 +4,7 @@ import pytest
 
 from app.db.url import (
     get_hosts,
+    get_places,
     is_pooler,
     is_remote,
     parse_url,
@@ -94,7 +95,7 @@ def test_loopback_and_sockets_are_not_remote(place: str, remote: bool) -> None:
 def test_several_hosts_are_kept_with_their_ports() -> None:
     url = parse_url("postgresql://me:pw@one:5433,two,[::1]:5434/name", setting="DB_URL")
 
-    assert url.query["host"] == ("one:5433", "two", "[::1]:5434")
+    assert get_places(url) == [("one", 5433), ("two", None), ("::1", 5434)]
     assert (url.username, url.password, url.database) == ("me", "pw", "name")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from app.db.tls import pop_tls_arguments
-from app.db.url import is_remote
+from app.db.url import get_places, is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def build_endpoint(
             it may be a part of a password with a question mark.
     """
     query = {k: v if isinstance(v, str) else v[-1] for k, v in url.query.items()}
-    hosts = {"host": url.query["host"]} if query.pop("host", None) else {}
+    places = get_places(url) if query.pop("host", None) else []
     remote = is_remote(url)
 
     given = query.pop("options", "")
@@ -139,13 +139,18 @@ def build_endpoint(
     if pooled:
         # A pooler may hand the next statement to a server that has not prepared it.
         connect_args["prepare_threshold"] = None
+    if places:
+        # Not by the URL: SQLAlchemy takes no IPv6 address among several hosts.
+        hosts = [host for host, _ in places]
+        ports = [port or 5432 for _, port in places]
+        connect_args |= {"host": ",".join(hosts), "port": ",".join(map(str, ports))}
     connect_args |= {key: query.pop(key) for key in _KNOWN & query.keys()}
     if ignored := sorted(_IGNORED & query.keys()):
         logger.warning("%s: psycopg does not use %s", setting, ", ".join(ignored))
     if query.keys() - _IGNORED:
         raise ValueError(f"{setting} has an unknown parameter behind the question mark")
     return Endpoint(
-        url=url.set(query=hosts),
+        url=url.set(query={}),
         connect_args=connect_args,
         is_pooled=pooled,
         transaction_settings=server_settings if pooled else {},

@@ -11,6 +11,8 @@ Reason = Literal[
     "disconnected",
     "host_not_found",
     "pool_exhausted",
+    "pooler",
+    "quota_exceeded",
     "refused",
     "starting_up",
     "timeout",
@@ -65,7 +67,14 @@ FAILURES = (
     Failure(
         reason="host_not_found",
         hint="the host name does not resolve: is it spelled as the dashboard has it?",
-        texts=("resolve host", "translate host name"),
+        texts=(
+            "resolve host",
+            "translate host name",
+            # Neon's proxy, which finds the compute by the name of the host.
+            "endpoint id is not specified",
+            "endpoint could not be found",
+            "endpoint cannot be found",
+        ),
     ),
     Failure(
         reason="refused",
@@ -86,7 +95,7 @@ FAILURES = (
     Failure(
         reason="database_not_found",
         hint="the server has no such database: is the name at the end of the URL right?",
-        texts=('database "',),
+        texts=('database "', "no such database"),
     ),
     Failure(
         reason="tls",
@@ -98,6 +107,16 @@ FAILURES = (
         hint="the server is full: use the pooled host, or a smaller DB_POOL_SIZE",
         is_transient=True,
         texts=("too many", "connection slots", "no more connections allowed"),
+    ),
+    Failure(
+        reason="pooler",
+        hint="a pooler refuses what only a direct connection may set: DB_POOLED=true",
+        texts=("unsupported startup parameter",),
+    ),
+    Failure(
+        reason="quota_exceeded",
+        hint="the provider's quota is used up, or the endpoint disabled: see its console",
+        texts=("quota", "endpoint is disabled"),
     ),
     Failure(
         reason="starting_up",
@@ -116,7 +135,8 @@ FAILURES = (
 
 def diagnose(error: Exception) -> Failure:
     """Return how the database is unavailable, by the first row that fits."""
-    text = str(error).lower()
+    # Behind the prefix that quotes the host, whose name may be any word.
+    text = str(error).lower().rpartition("failed: ")[2]
     for failure in FAILURES:
         if isinstance(error, failure.types) or any(t in text for t in failure.texts):
             return failure

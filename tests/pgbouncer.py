@@ -1,0 +1,213 @@
+"""A PgBouncer in transaction mode, and gates for the processes that go through it."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
+from sqlalchemy import URL, make_url
+
+PATIENCE_SECONDS = 60
+
+_CONFIG = """\
+[databases]
+{name} = {target}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {pool_size}
+max_client_conn = 400
+"""
+
+
+class PgBouncer:
+    """A PgBouncer that can be stopped and started again.
+
+    Attributes:
+        environment: The settings of a project that goes through it.
+    """
+
+    def __init__(self, url: URL, direct_url: str, command: Callable[[], Any]) -> None:
+        self._url = url
+        self._direct_url = direct_url
+        self._command = command
+        self.environment = {
+            "DB_URL": url.render_as_string(),
+            "DB_DIRECT_URL": direct_url,
+            "DB_POOLED": "true",
+        }
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._process: subprocess.Popen[bytes] = self._command()
+        wait_until(self._is_ready)
+
+    def stop(self) -> None:
+        """Stop it at once: its clients are cut off."""
+        self._process.terminate()
+        self._process.wait(PATIENCE_SECONDS)
+
+    def show(self, what: str) -> list[dict[str, Any]]:
+        """Return what its console says about `POOLS`, `SERVERS` and so on."""
+        with psycopg.connect(
+            self._url.set(database="pgbouncer").render_as_string(),
+            autocommit=True,
+            connect_timeout=10,
+            row_factory=dict_row,
+        ) as console:
+            return console.execute(f"SHOW {what}".encode()).fetchall()
+
+    def count_clients(self) -> int:
+        """Return how many clients are connected, whether served or waiting."""
+        pools = [p for p in self.show("POOLS") if p["database"] == self._url.database]
+        return sum(pool["cl_active"] + pool["cl_waiting"] for pool in pools)
+
+    def list_servers(self) -> set[int]:
+        """Return the processes of its connections to PostgreSQL."""
+        return {int(server["remote_pid"]) for server in self.show("SERVERS")}
+
+    def kill_servers(self) -> None:
+        """End its connections to PostgreSQL from there, and wait until it notices."""
+        killed = self.list_servers()
+        with psycopg.connect(self._direct_url) as direct:
+            query = "SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid"
+            direct.execute(query, [list(killed)])
+        wait_until(lambda: not killed & self.list_servers())
+
+    def _is_ready(self) -> bool:
+        assert self._process.poll() is None, "PgBouncer ended"
+        try:
+            return bool(self.show("VERSION"))
+        except psycopg.OperationalError:
+            return False
+
+
+class Processes:
+    """Processes that run at the same time, and the gates that they wait at.
+
+    A gate is an advisory lock that the keeper has, past PgBouncer.
+    """
+
+    def __init__(self, keeper: psycopg.Connection, runs: list[Future[Any]]) -> None:
+        self._keeper = keeper
+        self._runs = runs
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until it is so; raise what ends a process before."""
+
+        def is_so() -> bool:
+            assert not [run.result() for run in self._runs if run.done()]
+            return condition()
+
+        wait_until(is_so)
+
+    def wait_at(self, gate: int) -> None:
+        """Wait until every process has arrived at a gate."""
+        arrived = """
+            SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE locktype = 'advisory' AND objid = %s AND NOT granted
+              AND datname = current_database()
+        """
+        wanted = (len(self._runs),)
+        self.wait_for(
+            lambda: self._keeper.execute(arrived, [gate]).fetchone() == wanted
+        )
+
+    def open(self, gate: int) -> None:
+        """Let everyone pass."""
+        self._keeper.execute("SELECT pg_advisory_unlock(%s)", [gate])
+
+    def join(self) -> list[Any]:
+        """Return what the workers of all of them have emitted."""
+        return list(chain.from_iterable(run.result() for run in self._runs))
+
+
+@contextmanager
+def run_pgbouncer(
+    direct_url: str, folder: Path, *, pool_size: int = 2, name: str = "*"
+) -> Iterator[PgBouncer]:
+    """Run PgBouncer in transaction mode on a free port, in front of a PostgreSQL.
+
+    Args:
+        direct_url: The URL of the database.
+        folder: A folder for its files, which is given to its account.
+        pool_size: Its connections to the server.
+        name: The only database that it serves, by default each one.
+    """
+    binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    if binary is None:
+        reason = "PgBouncer is not installed: apt-get install pgbouncer"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = conninfo_to_dict(direct_url)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    keys = ("host", "port", "user", "password")
+    target = " ".join(f"{key}={_quote(server[key])}" for key in keys if key in server)
+    values = {"name": name, "target": target, "port": port, "pool_size": pool_size}
+    config = folder / "pgbouncer.ini"
+    config.write_text(_CONFIG.format(**values), encoding="utf-8")
+    account = _find_account(str(server.get("host", "")))
+    if account:
+        os.chown(folder, account["user"], account["group"])
+    url = make_url(f"postgresql://postgres@127.0.0.1:{port}/{server['dbname']}")
+    command = [binary, str(config)]
+    pgbouncer = PgBouncer(url, direct_url, lambda: subprocess.Popen(command, **account))
+    try:
+        pgbouncer.start()
+        yield pgbouncer
+    finally:
+        pgbouncer.stop()
+
+
+@contextmanager
+def make_database(server_url: str) -> Iterator[str]:
+    """Make a database of its own on a server, and yield its URL."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            url = make_url(server_url).set(database=name)
+            yield url.render_as_string(hide_password=False)
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Ask until the answer is yes, for what sends no event."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def _quote(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _find_account(host: str) -> dict[str, Any]:
+    """Choose who runs it: never root, and someone who may enter the socket's folder."""
+    if os.getuid() != 0:
+        return {}
+    owner = os.stat(host).st_uid if host.startswith("/") else 0
+    account = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}

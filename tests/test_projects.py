@@ -1,0 +1,73 @@
+"""Variants with every pair of answers: strictly typed, and right on a real server."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from conftest import Run
+from variants import Answers, Render, all_variants, pairwise, variant_id
+
+each_variant = pytest.mark.parametrize(
+    "answers", pairwise(all_variants()), ids=variant_id
+)
+
+
+@pytest.fixture(scope="session")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of every run of mypy: the variants import the same packages."""
+    return tmp_path_factory.mktemp("mypy")
+
+
+@each_variant
+@pytest.mark.xdist_group("mypy")
+def test_mypy_finds_nothing(
+    render: Render, run: Run, mypy_cache: Path, answers: Answers
+) -> None:
+    project = render(**answers)
+    # A layer's settings are those of its host; a project brings its own.
+    settings = ["--strict", "--config-file="] if answers["scaffold"] == "layer" else []
+
+    mypy = run(
+        *(sys.executable, "-m", "mypy", f"--cache-dir={mypy_cache}", *settings, "."),
+        cwd=project,
+    )
+
+    assert mypy.returncode == 0, mypy.stdout + mypy.stderr
+
+
+@each_variant
+def test_its_own_suite_passes_and_covers_it(
+    render: Render,
+    run: Run,
+    server_url: str,
+    workshop: Path,
+    record_property: Callable[[str, object], None],
+    answers: Answers,
+) -> None:
+    project = workshop / "project"
+    shutil.copytree(render(**answers), project)
+    name = variant_id(answers)
+
+    suite = run(
+        *(sys.executable, "-m", "pytest", "tests", "-W", "error", "--rootdir=."),
+        *("--cov=app", "--cov-branch", "--cov-report=json", "--junitxml=tests.xml"),
+        *("-p", "no:cacheprovider", f"--basetemp={workshop / 'tmp'}"),
+        cwd=project,
+        DB_URL=server_url,
+        PYTHONPATH=".",
+    )
+
+    record_property("suite", f"{name}: exit code {suite.returncode}")
+    assert suite.returncode == 0, suite.stdout[-8000:] + suite.stderr
+    results = ElementTree.parse(project / "tests.xml").getroot()[0].attrib
+    coverage = json.loads((project / "coverage.json").read_text("utf-8"))
+    percent = coverage["totals"]["percent_covered"]
+    line = f"{name}: passed {results['tests']}, coverage {percent:.1f} %"
+    record_property("suite", line)
+    assert results["skipped"] == "0"
+    assert coverage["meta"]["branch_coverage"]
+    assert percent >= 95, line

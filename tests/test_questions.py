@@ -1,0 +1,202 @@
+"""The questions, put by the real `copier` without --trust: taken, refused, asked."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pexpect
+import pytest
+from conftest import Run
+from variants import (
+    ANSWERS_FILE,
+    QUESTIONS,
+    Answer,
+    Answers,
+    all_variants,
+    computed,
+    is_varied,
+    recorded,
+)
+
+COPIER = Path(sys.executable).with_name("copier")
+OTHER_ANSWERS_FILE = ".copier-answers.db-connection.yml"
+DEFAULTS = all_variants()[0]
+
+# Each choice of each question, with the first variant that has it.
+CHOICES = {
+    (name, answers[name]): answers
+    for answers in reversed(all_variants())
+    for name in QUESTIONS
+    if is_varied(name)
+}
+# Of a question with yes and no Copier takes any other word for a yes.
+REFUSED: list[tuple[str, str, Answers]] = [
+    *(("package", name, {}) for name in ("", "Foo", "1x", "class", "a-b", "tests")),
+    ("package", "sqlalchemy", {}),
+    *(("project_name", name, {}) for name in ("", 'a"b', "x" * 80, "1st")),
+    *((name, "unknown", {}) for name in QUESTIONS if "choices" in QUESTIONS[name]),
+    ("driver", "psycopg2", {"mode": "async"}),
+    ("driver", "asyncpg", {"mode": "sync"}),
+]
+# Keys of a terminal, and the sequences that colour what it shows.
+ERASE, DOWN, ENTER = "\x15", "\x1b[B", "\r"
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+Copy = Callable[..., "CompletedProcess[str]"]
+
+
+@pytest.fixture
+def copy(run: Run, template: Path, tmp_path: Path) -> Copy:
+    """Run `copier copy` into the folder `project`, with answers and other options."""
+
+    def copy_with(*options: str, **answers: object) -> "CompletedProcess[str]":
+        data = [f"--data={name}={answer}" for name, answer in answers.items()]
+        command = (COPIER, "copy", "--defaults", *options, *data, template, "project")
+        return run(*command, cwd=tmp_path)
+
+    return copy_with
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return tmp_path / "project"
+
+
+def contents(project: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("name", "answer"), CHOICES)
+def test_every_choice_is_taken_and_recorded(
+    copy: Copy, project: Path, name: str, answer: Answer
+) -> None:
+    answers = CHOICES[name, answer]
+    needed = dict(answers.items() - DEFAULTS.items())
+
+    copied = copy(**needed | {name: answer})
+
+    assert copied.returncode == 0, copied.stderr
+    assert recorded(project) == answers
+
+
+@pytest.mark.parametrize(("name", "answer", "others"), REFUSED)
+def test_a_wrong_answer_is_refused_and_leaves_nothing_behind(
+    copy: Copy, project: Path, name: str, answer: str, others: Answers
+) -> None:
+    copied = copy(**others | {name: answer})
+
+    assert copied.returncode != 0
+    assert re.search(f"for (question )?'{name}': .", copied.stderr)
+    assert not project.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [("package", "api"), ("scaffold", "layer")]
+)
+def test_what_names_files_is_fixed_after_the_first_copy(
+    copy: Copy, project: Path, name: str, answer: str
+) -> None:
+    copy()
+    before = contents(project)
+
+    again = copy("--overwrite", **{name: answer})
+
+    assert again.returncode != 0
+    assert f"`{name}` is fixed after the first copy" in again.stderr
+    assert contents(project) == before
+
+
+def test_a_layer_stays_a_layer(copy: Copy, project: Path) -> None:
+    copy(scaffold="layer", package="api")
+
+    again = copy("--overwrite")
+
+    assert again.returncode == 0, again.stderr
+    assert recorded(project) == DEFAULTS | {"scaffold": "layer", "package": "api"}
+
+
+def test_a_switch_of_mode_brings_a_driver_for_it(copy: Copy, project: Path) -> None:
+    copy(driver="asyncpg")
+
+    again = copy("--overwrite", mode="sync")
+
+    assert again.returncode == 0, again.stderr
+    assert recorded(project) == DEFAULTS | {"mode": "sync", "driver": "psycopg"}
+
+
+def test_another_templates_answers_are_left_alone(copy: Copy, project: Path) -> None:
+    others = "_src_path: gh:someone/else\nproject_name: Other\n"
+    project.mkdir()
+    (project / ANSWERS_FILE).write_text(others, "utf-8")
+
+    refused = copy("--overwrite")
+    untouched = contents(project)
+    copied = copy("--overwrite", f"--answers-file={OTHER_ANSWERS_FILE}")
+
+    assert refused.returncode != 0
+    assert f"--answers-file {OTHER_ANSWERS_FILE}" in refused.stderr
+    assert untouched == {project / ANSWERS_FILE: others.encode()}
+    assert copied.returncode == 0, copied.stderr
+    assert (project / ANSWERS_FILE).read_text("utf-8") == others
+    assert recorded(project, OTHER_ANSWERS_FILE) == DEFAULTS
+
+
+def test_who_adds_a_layer_is_told_what_to_install(copy: Copy) -> None:
+    context = computed(DEFAULTS | {"scaffold": "layer"})
+
+    copied = copy(scaffold="layer")
+
+    for line in context["dependencies"] + context["dev_dependencies"]:
+        assert line in copied.stderr
+
+
+def prompt(name: str) -> str:
+    """Return what a question looks like when it waits for an answer."""
+    question = QUESTIONS[name]
+    if "choices" in question:
+        return f"{question['help']} (Use arrow keys)"
+    hint = "(Y/n)" if question["type"] == "bool" else DEFAULTS[name]
+    return f"{question['help']} {hint}"
+
+
+ALL_DEFAULTS = (dict.fromkeys(QUESTIONS, ENTER), DEFAULTS)
+NO_DEFAULT = (
+    dict.fromkeys(QUESTIONS, DOWN + ENTER)
+    | {"project_name": f"{ERASE}Bills 2{ENTER}", "package": f"{ERASE}bills{ENTER}"}
+    # Answered by the key alone.
+    | {"migrations": "n"},
+    {"project_name": "Bills 2", "package": "bills", "scaffold": "layer"}
+    | {"mode": "sync", "driver": "psycopg2", "runtime": "serverless"}
+    | {"models": "sqlmodel", "migrations": False, "metrics": "opentelemetry"},
+)
+
+
+@pytest.mark.parametrize(("keys", "answers"), [ALL_DEFAULTS, NO_DEFAULT])
+def test_the_prompts_can_be_answered_at_a_terminal(
+    template: Path,
+    environment: dict[str, str],
+    project: Path,
+    keys: dict[str, str],
+    answers: Answers,
+) -> None:
+    # Wide, so that nothing wraps, and not asked where its cursor is.
+    terminal = pexpect.spawn(
+        str(COPIER),
+        ["copy", str(template), str(project)],
+        dimensions=(50, 500),
+        encoding="utf-8",
+        env=environment | {"PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"},
+    )
+
+    for name, pressed in keys.items():
+        screen = ""
+        while prompt(name) not in " ".join(ANSI.sub("", screen).split()):
+            screen += terminal.read_nonblocking(10_000, timeout=20)
+        terminal.send(pressed)
+    terminal.expect(pexpect.EOF, timeout=20)
+    terminal.close()
+
+    assert terminal.exitstatus == 0
+    assert recorded(project) == answers
