@@ -148,18 +148,18 @@ def workshop() -> Iterator[Path]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much was rendered and run, and what the suites cover."""
-    properties: dict[str, dict[str, object]] = {"rendered": {}, "suite": {}}
+    """Say how much was rendered and run, and what came out of it in each case."""
+    found: dict[str, list[str]] = {"rendered": [], "suite": [], "table": []}
     for reports in terminalreporter.stats.values():
         for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
-                if name in properties:
-                    properties[name][report.nodeid] = value
-    if not any(properties.values()):
+            if getattr(report, "when", None) == "call":
+                for name, value in report.user_properties:
+                    found[name].append(str(value))
+    if not any(found.values()):
         return
-    terminalreporter.section("variants")
-    for line in sorted(map(str, properties["suite"].values())):
+    terminalreporter.section("outcomes")
+    for line in sorted(found["table"]) + sorted(found["suite"]):
         terminalreporter.line(line)
-    rendered = len(set(properties["rendered"].values()))
-    suites = len(properties["suite"])
+    rendered = len(set(found["rendered"]))
+    suites = len(found["suite"])
     terminalreporter.line(f"{rendered} combinations rendered, {suites} suites run")

@@ -61,12 +61,11 @@ def test_its_own_suite_passes_and_covers_it(
         PYTHONPATH=".",
     )
 
-    record_property("suite", f"{name}: exit code {suite.returncode}")
     assert suite.returncode == 0, suite.stdout[-8000:] + suite.stderr
     results = ElementTree.parse(project / "tests.xml").getroot()[0].attrib
     coverage = json.loads((project / "coverage.json").read_text("utf-8"))
     percent = coverage["totals"]["percent_covered"]
-    line = f"{name}: passed {results['tests']}, coverage {percent:.1f} %"
+    line = f"suite: {name}: {results['tests']} passed, coverage {percent:.1f} %"
     record_property("suite", line)
     assert results["skipped"] == "0"
     assert coverage["meta"]["branch_coverage"]

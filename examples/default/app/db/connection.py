@@ -46,9 +46,8 @@ def get_read_engine() -> AsyncEngine:
     """
     replica = get_settings().DB_REPLICA_URL
     if replica is None:
-        engine = get_engine()
-    else:
-        engine = _get_engine("replica", replica, setting="DB_REPLICA_URL")
+        return get_engine().execution_options(isolation_level="AUTOCOMMIT")
+    engine = _get_engine("replica", replica, setting="DB_REPLICA_URL")
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 

@@ -68,6 +68,8 @@ FAILURES = (
         reason="host_not_found",
         hint="the host name does not resolve: is it spelled as the dashboard has it?",
         texts=(
+            "name or service not known",
+            "nodename nor servname provided",
             "resolve host",
             "translate host name",
             # Neon's proxy, which finds the compute by the name of the host.
