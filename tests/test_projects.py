@@ -9,11 +9,25 @@ from xml.etree import ElementTree
 
 import pytest
 from conftest import Run
+from pairs import PAIRS, pair_id
 from variants import Answers, Render, all_variants, pairwise, variant_id
 
 each_variant = pytest.mark.parametrize(
     "answers", pairwise(all_variants()), ids=variant_id
 )
+
+CALLS = """
+from app.db import DbSession, ReadDbSession
+
+def read(session: ReadDbSession) -> None: ...
+def write(session: DbSession) -> None: ...
+
+def handle(writing: DbSession, reading: ReadDbSession) -> None:
+    read(reading)
+    read(writing)
+    write(writing)
+    write(reading)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +51,23 @@ def test_mypy_finds_nothing(
     )
 
     assert mypy.returncode == 0, mypy.stdout + mypy.stderr
+
+
+@pytest.mark.xdist_group("mypy")
+@pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
+def test_a_session_for_reading_is_not_one_for_writing(
+    render: Render, run: Run, mypy_cache: Path, answers: Answers
+) -> None:
+    project = render(**answers)
+
+    mypy = run(
+        *(sys.executable, "-m", "mypy", f"--cache-dir={mypy_cache}", "-c", CALLS),
+        cwd=project,
+    )
+
+    (error,) = [line for line in mypy.stdout.splitlines() if ": error: " in line]
+    assert error.startswith("<string>:11: ")
+    assert '"write" has incompatible type "ReadSession"' in error
 
 
 @each_variant
