@@ -11,6 +11,8 @@ from round_trips import count_round_trips
 from sqlalchemy import make_url
 from variants import Answers, Render
 
+# One after the other: they migrate the same database.
+pytestmark = pytest.mark.xdist_group("round trips")
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 
 # A read is one. A write is BEGIN, INSERT, COMMIT.

@@ -50,10 +50,7 @@ class Settings(BaseSettings):
             "POSTGRES_URL_NON_POOLING",
         ),
     )
-    """The endpoint without a pooler, for migrations.
-
-    By default `DB_URL` with `-pooler` dropped from the host name.
-    """
+    """The endpoint without a pooler. By default `DB_URL` without `-pooler`."""
 
     DB_REPLICA_URL: SecretStr | None = None
     """A read replica for `ReadDbSession`. By default it reads from `DB_URL`."""
@@ -72,10 +69,7 @@ class Settings(BaseSettings):
     """
 
     DB_MAX_OVERFLOW: int = Field(default=0, ge=0, le=500)
-    """Connections opened beyond the pool under load and closed when they come back.
-
-    By default 0: opening one costs seven round trips or more, every time.
-    """
+    """Connections beyond the pool. By default 0: each use opens one anew."""
 
     DB_POOL_TIMEOUT: float | None = Field(default=None, gt=0, le=300)
     """How long a request waits for a connection before it is answered with a 503.
@@ -90,10 +84,7 @@ class Settings(BaseSettings):
     """
 
     WEB_CONCURRENCY: int = Field(default=1, ge=1, le=1_000)
-    """How many processes share the database, as uvicorn and gunicorn read it too.
-
-    Each has a pool of its own: together they must stay below the server's limit.
-    """
+    """How many processes there are, each with a pool; uvicorn and gunicorn read it."""
 
     DB_ECHO: bool = False
     """Log every statement, without the values of its parameters."""
