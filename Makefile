@@ -4,12 +4,15 @@ export PATH := $(dir $(UV)):$(PATH)
 # Without bytecode every process of the tests would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check
+.PHONY: demo test bench check
 demo: $(UV)     ## render the default answers and run what comes out
 	uv run tests/demo.py
 
 test: $(UV)     ## render every variant, check it, run its tests
 	uv run pytest
+
+bench: $(UV)    ## measure, and write the README's table and chart
+	PYTHONPATH=tests uv run --group bench python -m bench
 
 check: $(UV)    ## what pre-commit checks
 	uv run prek run --all-files

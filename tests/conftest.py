@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from pytest_copie.plugin import Copie
+from tls_server import Servers, run_servers
 from variants import QUESTIONS, ROOT, Answer, Render
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -134,6 +135,13 @@ def server_url(testrun_uid: str) -> Iterator[str]:
     data = Path(tempfile.gettempdir(), f"db-connection-{testrun_uid[:8]}")
     with get_server(data, cleanup_mode="delete") as server:
         yield server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Servers with TLS and passwords: a test may add to them, and changes nothing."""
+    with run_servers() as servers:
+        yield servers
 
 
 @pytest.fixture

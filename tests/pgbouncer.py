@@ -5,22 +5,19 @@ import pwd
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
+from services import PATIENCE_SECONDS, wait_until
 from sqlalchemy import URL, make_url
-
-PATIENCE_SECONDS = 60
 
 _CONFIG = """\
 [databases]
@@ -177,27 +174,6 @@ def run_pgbouncer(
         yield pgbouncer
     finally:
         pgbouncer.stop()
-
-
-@contextmanager
-def make_database(server_url: str) -> Iterator[str]:
-    """Make a database of its own on a server, and yield its URL."""
-    name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            url = make_url(server_url).set(database=name)
-            yield url.render_as_string(hide_password=False)
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Ask until the answer is yes, for what sends no event."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def _quote(value: object) -> str:

@@ -11,14 +11,20 @@ LATENCY = 0.005
 
 
 class CountingProxy:
-    """Stands before a PostgreSQL on a socket.
+    """Stands before a PostgreSQL.
 
     A round trip begins when the client sends after the server has: what it sends
     without waiting in between belongs to the same one.
+
+    Attributes:
+        upstream: The server's socket, or its port on loopback.
+        latency: Seconds by which answers are late.
+        round_trips: How many there were so far.
     """
 
-    def __init__(self, upstream: Path) -> None:
+    def __init__(self, upstream: Path | int, latency: float) -> None:
         self.upstream = upstream
+        self.latency = latency
         self.port = 0
         self.counter_port = 0
         self.round_trips = 0
@@ -48,7 +54,11 @@ class CountingProxy:
         from_client: asyncio.StreamReader,
         to_client: asyncio.StreamWriter,
     ) -> None:
-        from_server, to_server = await asyncio.open_unix_connection(self.upstream)
+        if isinstance(self.upstream, int):
+            opening = asyncio.open_connection("127.0.0.1", self.upstream)
+        else:
+            opening = asyncio.open_unix_connection(self.upstream)
+        from_server, to_server = await opening
         waiting = False
 
         async def forward_questions() -> None:
@@ -64,7 +74,7 @@ class CountingProxy:
         async def forward_answers() -> None:
             nonlocal waiting
             while data := await from_server.read(65536):
-                await asyncio.sleep(LATENCY)
+                await asyncio.sleep(self.latency)
                 waiting = False
                 to_client.write(data)
             to_client.close()
@@ -73,13 +83,16 @@ class CountingProxy:
 
 
 @contextmanager
-def count_round_trips(upstream: Path) -> Iterator[CountingProxy]:
+def count_round_trips(
+    upstream: Path | int, latency: float = LATENCY
+) -> Iterator[CountingProxy]:
     """Run a proxy in a thread.
 
     Args:
-        upstream: The socket of the server.
+        upstream: The server's socket, or its port on loopback.
+        latency: Seconds by which answers are late.
     """
-    proxy = CountingProxy(upstream)
+    proxy = CountingProxy(upstream, latency)
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

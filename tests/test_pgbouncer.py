@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from conftest import Run
 from pairs import PAIRS, pair_id, run_scenario
-from pgbouncer import PgBouncer, Processes, make_database, run_pgbouncer
+from pgbouncer import PgBouncer, Processes, run_pgbouncer
+from services import make_database
 from sqlalchemy import make_url
 from variants import Render
 

@@ -20,18 +20,23 @@ LAYER = """
     app/__init__.py app/api/__init__.py app/config/__init__.py app/db/__init__.py
     app/api/health.py app/config/settings.py app/db/__main__.py app/db/check.py
     app/db/connection.py app/db/dialect.py app/db/endpoint.py app/db/engine.py
-    app/db/errors.py app/db/failures.py app/db/local.py app/db/monitoring.py
-    app/db/session.py app/db/tls.py app/db/url.py
+    app/db/errors.py app/db/failures.py app/db/lifetime.py app/db/local.py
+    app/db/monitoring.py app/db/pool.py app/db/session.py app/db/tls.py app/db/url.py
     {tests}/conftest.py {tests}/test_command_line.py {tests}/test_connection.py
     {tests}/test_endpoint.py {tests}/test_errors.py {tests}/test_health.py
-    {tests}/test_monitoring.py {tests}/test_session.py {tests}/test_settings.py
-    {tests}/test_url.py
+    {tests}/test_lifetime.py {tests}/test_monitoring.py {tests}/test_pool.py
+    {tests}/test_session.py {tests}/test_settings.py {tests}/test_url.py
 """
 APPLICATION = """
     .env.example .github/workflows/ci.yml .gitignore README.md pyproject.toml
     app/main.py app/models.py tests/test_main.py tests/test_notes.py
 """
-SYNC = " app/db/pool.py {tests}/test_pool.py "
+SYNC = " app/db/turns.py {tests}/test_turns.py "
+DRIVERS = {
+    "psycopg": " app/db/cursor.py {tests}/test_cursor.py ",
+    "asyncpg": " app/db/keepalive.py {tests}/test_keepalive.py ",
+    "psycopg2": "",
+}
 MIGRATIONS = """
     alembic.ini alembic/env.py alembic/script.py.mako {tests}/test_migrations.py
 """
@@ -105,6 +110,7 @@ def test_it_has_exactly_these_files(project: Path, answers: Answers) -> None:
         names += f"{MIGRATIONS} alembic/versions/{first}"
     if answers["mode"] == "sync":
         names += SYNC
+    names += DRIVERS[str(answers["driver"])]
     if answers["metrics"] != "none":
         names += METRICS
     tests = "tests/db" if is_layer else "tests"
@@ -147,10 +153,10 @@ def test_ruff_has_nothing_to_say(
     for name, answers in zip(names, variants, strict=True):
         (tmp_path / name).symlink_to(render(**answers | {"package": package}))
     modules = [path for name in names for path in (tmp_path / name).rglob("*.py")]
-    # The default project's rules; its folders say which packages are one's own.
+    # The default project's rules; the folders say which packages are one's own.
     settings = (
         f"--config={names[0]}/pyproject.toml",
-        f'--config=src=["{names[0]}"]',
+        f"--config=src={names}",
         f"--config=line-length={line_length}",
         "--no-cache",
     )

@@ -1,23 +1,22 @@
 """What a request costs in round trips, counted on the wire."""
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Run
 from pairs import PAIRS, pair_id, run_scenario
 from round_trips import count_round_trips
+from services import make_database, migrate
 from sqlalchemy import make_url
+from tls_server import PASSWORD, USER, Servers
 from variants import Answers, Render
 
-# One after the other: they migrate the same database.
-pytestmark = pytest.mark.xdist_group("round trips")
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
+Record = Callable[[str, object], None]
 
-# A read is one. A write is BEGIN, INSERT, COMMIT.
-READ = 1
-WRITE = 3
+# BEGIN, INSERT, COMMIT; psycopg sends the first two together.
+WRITE = {"psycopg": 2, "psycopg2": 3, "asyncpg": 3}
 
 MEASURE = """
 import socket
@@ -59,9 +58,15 @@ async def main():
 
 
 @pytest.fixture
-def socket_path(server_url: str) -> Path:
-    """The socket of the server."""
-    folder = make_url(server_url).query["host"]
+def database_url(server_url: str) -> Iterator[str]:
+    """A database of the test's own."""
+    with make_database(server_url) as url:
+        yield url
+
+
+def get_socket(url: str) -> Path:
+    """Return the socket of a server."""
+    folder = make_url(url).query["host"]
     assert isinstance(folder, str)
     return Path(folder, ".s.PGSQL.5432")
 
@@ -70,109 +75,213 @@ def socket_path(server_url: str) -> Path:
 def test_a_request_costs_what_it_must(
     render: Render,
     run: Run,
-    server_url: str,
-    socket_path: Path,
-    record_property: Callable[[str, object], None],
+    database_url: str,
+    record_property: Record,
     answers: Answers,
 ) -> None:
     project = render(**answers)
-    migrated = run(
-        sys.executable,
-        "-m",
-        "alembic",
-        "upgrade",
-        "head",
-        cwd=project,
-        DB_URL=server_url,
-    )
-    assert migrated.returncode == 0, migrated.stderr
+    migrate(run, project, database_url)
+    name = make_url(database_url).database
 
-    with count_round_trips(socket_path) as proxy:
+    with count_round_trips(get_socket(database_url)) as proxy:
         counts = run_scenario(
             run,
             project,
             MEASURE + REQUESTS,
-            DB_URL=f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres",
+            DB_URL=f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}",
             COUNTER_PORT=str(proxy.counter_port),
         )
 
     for case, found in counts.items():
-        record_property(
-            "table", f"round trips: {pair_id(answers)}: {case}: {found[-1]}"
-        )
-    assert counts == {"read": [READ] * 3, "write": [WRITE] * 3, "nothing": [0]}
+        line = f"round trips: {pair_id(answers)}: {case}: {found[-1]}"
+        record_property("table", line)
+    write = WRITE[str(answers["driver"])]
+    assert counts == {"read": [1] * 3, "write": [write] * 3, "nothing": [0]}
 
 
-COLD = """
+# The first row that a process reads: of a function, of a server that has checked its
+# database at the start, and again after its connection was closed.
+COLD = {
+    "a function": """
+from app.db.session import get_read_db
+
+async def read():
+    async for session in get_read_db():
+        await session.scalar(text("SELECT 1"))
+
 async def main():
-    before = count()
-    async with get_read_engine().connect() as connection:
-        await connection.scalar(text("SELECT 1"))
-    await sleep(0.05)
-    emit(count() - before)
+    counts = []
+    for _ in range(2):
+        before = count()
+        await read()
+        await sleep(0.05)
+        counts.append(count() - before)
+        engine = build_direct_engine()
+        async with engine.connect() as connection:
+            await connection.execute(text(KILL))
+        await engine.dispose()
+        await sleep(0.05)
+    emit(counts)
+""",
+    "a server": """
+from fastapi.testclient import TestClient
+from app.main import app
+
+@app.get("/one")
+async def read(session: ReadDbSession) -> int:
+    return await session.scalar(text("SELECT 1"))
+
+def serve():
+    with TestClient(app) as client:
+        counts.append(count())
+        assert client.get("/one").json() == 1
+        time.sleep(0.05)
+        counts.append(count())
+
+counts = [count()]
+
+async def main():
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join()
+    emit([counts[-1] - counts[0]])
+""",
+}
+KILL = """
+import threading
+
+KILL = '''
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE application_name = 'my-api' AND pid <> pg_backend_pid()
+'''
 """
 
+# Counted before they close: encrypted, a goodbye looks like a question.
 RAW = {
     "psycopg": """
 import psycopg
 
-def read():
-    with psycopg.connect(os.environ["DB_URL"], autocommit=True) as connection:
-        connection.execute("SELECT 1").fetchone()
+async def read():
+    connection = psycopg.connect(os.environ["DB_URL"], autocommit=True)
+    connection.execute("SELECT 1").fetchone()
+    return connection
 """,
     "psycopg2": """
 import psycopg2
 
-def read():
+async def read():
     connection = psycopg2.connect(os.environ["DB_URL"])
     connection.autocommit = True
     connection.cursor().execute("SELECT 1")
-    connection.close()
+    return connection
 """,
     "asyncpg": """
 import asyncpg
 
-def read():
-    async def connect_and_read():
-        connection = await asyncpg.connect(os.environ["DB_URL"])
-        await connection.fetchval("SELECT 1")
-        await connection.close()
-
-    thread = threading.Thread(target=asyncio.run, args=[connect_and_read()])
-    thread.start()
-    thread.join()
+async def read():
+    connection = await asyncpg.connect(os.environ["DB_URL"])
+    await connection.fetchval("SELECT 1")
+    return connection
 """,
 }
-
-MEASURE_RAW = """
+READ_RAW = """
 async def main():
-    emit(measure(read))
+    before = count()
+    connection = await read()
+    await sleep(0.05)
+    emit([count() - before])
+    connection.close()
 """
+
+# What a server may ask once for its check at the start.
+CHECK = {"psycopg": 4, "psycopg2": 4, "asyncpg": 8}
+
+
+def measure_cold_starts(
+    run: Run, render: Render, answers: Answers, upstream: Path | int, **variables: str
+) -> dict[str, list[int]]:
+    """Return the round trips to the first row: of the driver alone, and of a project.
+
+    Args:
+        run: The fixture of that name.
+        render: The fixture of that name.
+        answers: The pair.
+        upstream: The server's socket, or its port.
+        variables: The environment, with a DB_URL that has the port for a gap.
+    """
+    runtimes = {"a function": "serverless", "a server": "server"}
+    sources = {case: KILL + COLD[case] for case in runtimes}
+    sources["the driver"] = RAW[str(answers["driver"])] + READ_RAW
+    counts = {}
+    with count_round_trips(upstream) as proxy:
+        url = variables.pop("DB_URL").format(proxy.port)
+        for case, source in sources.items():
+            runtime = runtimes.get(case, "server")
+            counts[case] = run_scenario(
+                run,
+                render(**answers | {"runtime": runtime}),
+                MEASURE + source,
+                DB_URL=url,
+                COUNTER_PORT=str(proxy.counter_port),
+                **variables,
+            )
+    return counts
+
+
+def check_cold_starts(
+    counts: dict[str, list[int]],
+    answers: Answers,
+    how: str,
+    record_property: Record,
+) -> None:
+    """Compare a project's round trips with those of its driver, and note them."""
+    for case, found in counts.items():
+        line = f"round trips: {pair_id(answers)}: cold start, {how}: {case}: {found[0]}"
+        record_property("table", line)
+    (raw,) = counts["the driver"]
+    (server,) = counts["a server"]
+    # The second is that after the connection was closed: it is noticed for nothing.
+    assert counts["a function"] == [raw, raw]
+    assert server <= raw + CHECK[str(answers["driver"])]
 
 
 @each_pair
 def test_a_cold_start_asks_nothing_more_than_the_driver(
     render: Render,
     run: Run,
-    socket_path: Path,
-    record_property: Callable[[str, object], None],
+    server_url: str,
+    record_property: Record,
     answers: Answers,
 ) -> None:
-    project = render(**answers | {"runtime": "serverless"})
-    raw = f"import threading\n{RAW[str(answers['driver'])]}{MEASURE_RAW}"
+    counts = measure_cold_starts(
+        run,
+        render,
+        answers,
+        get_socket(server_url),
+        DB_URL="postgresql://postgres@127.0.0.1:{}/postgres",
+        DB_DIRECT_URL=server_url,
+    )
 
-    with count_round_trips(socket_path) as proxy:
-        ours, drivers = (
-            run_scenario(
-                run,
-                project,
-                MEASURE + functions,
-                DB_URL=f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres",
-                COUNTER_PORT=str(proxy.counter_port),
-            )
-            for functions in (COLD, raw)
-        )
+    check_cold_starts(counts, answers, "trust", record_property)
 
-    record_property("table", f"round trips: {pair_id(answers)}: cold start: {ours}")
-    record_property("table", f"round trips: {pair_id(answers)}: raw driver: {drivers}")
-    assert ours == drivers
+
+@pytest.mark.xdist_group("tls")
+@each_pair
+def test_a_cold_start_over_tls_asks_nothing_more_than_the_driver(
+    render: Render,
+    run: Run,
+    servers: Servers,
+    record_property: Record,
+    answers: Answers,
+) -> None:
+    socket = f"host={servers.folder}&port={servers.valid}"
+    counts = measure_cold_starts(
+        run,
+        render,
+        answers,
+        servers.valid,
+        DB_URL=f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{{}}/postgres?sslmode=require",
+        DB_DIRECT_URL=f"postgresql://postgres@/postgres?{socket}",
+    )
+
+    check_cold_starts(counts, answers, "TLS and SCRAM", record_property)

@@ -17,11 +17,10 @@ from tls_server import (
     Hello,
     Servers,
     run_front,
-    run_servers,
 )
 from variants import Answers, Render
 
-# One worker starts the servers, for test_urls too.
+# One worker starts the servers.
 pytestmark = pytest.mark.xdist_group("tls")
 of_each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 Record = Callable[[str, object], None]
@@ -136,13 +135,6 @@ def attempt_each(
     variables = {"CASES": json.dumps(cases), "HOME": str(home)}
     found: list[Any] = run_scenario(run, project, STEERING + ATTEMPTS, **variables)
     return [(outcome, details) for outcome, details in found]
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """The servers, which no test changes."""
-    with run_servers() as servers:
-        yield servers
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from conftest import Run
 from pairs import PAIRS, pair_id, run_scenario
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
-from tls_server import administer, run_servers
+from tls_server import Servers, administer
 from variants import Answers, Render
 
 pytestmark = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
-# Its servers are those of test_tls too.
+# Its servers are those of test_tls.
 one_worker = pytest.mark.xdist_group("tls")
 Record = Callable[[str, object], None]
 
@@ -62,7 +62,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "sslrootcert=system": FULL,
     "sslmode=require&channel_binding=require": FULL | {"channel_binding": "require"},
     "sslnegotiation=direct": FULL | {"sslnegotiation": "direct"},
-    "connect_timeout=3": {"connect_timeout": 3},
+    "connect_timeout=3": {"connect_timeout": 3, "tcp_user_timeout": 3000},
     "application_name=its": {"application_name": "its"},
     "options=-c%20jit%3Doff": {"options": "-c jit=off"},
     "options=endpoint%3Dep-a": {"options": "endpoint=ep-a"},
@@ -389,18 +389,17 @@ def test_a_database_and_a_user_of_any_name_are_reached(
 
 
 @pytest.fixture(scope="module")
-def secured() -> Iterator[list[str]]:
+def secured(servers: Servers) -> list[str]:
     """URLs of one server with SCRAM and TLS, each with another password."""
-    with run_servers() as servers:
-        place = f"127.0.0.1:{servers.valid}/postgres?sslmode=require"
-        urls = []
-        with administer(servers.folder, servers.valid) as connection:
-            for number, password in enumerate(WEIRD):
-                create = f"CREATE ROLE user{number} LOGIN PASSWORD {{}}"
-                connection.execute(SQL(create).format(password))
-                login = f"user{number}:{quote(password, safe='')}"
-                urls.append(f"postgresql://{login}@{place}")
-        yield urls
+    place = f"127.0.0.1:{servers.valid}/postgres?sslmode=require"
+    urls = []
+    with administer(servers.folder, servers.valid) as connection:
+        for number, password in enumerate(WEIRD):
+            create = f"CREATE ROLE user{number} LOGIN PASSWORD {{}}"
+            connection.execute(SQL(create).format(password))
+            login = f"user{number}:{quote(password, safe='')}"
+            urls.append(f"postgresql://{login}@{place}")
+    return urls
 
 
 @one_worker

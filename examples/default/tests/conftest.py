@@ -15,6 +15,14 @@ from app.config.settings import Settings, get_settings
 from app.db import build_direct_engine, dispose_engine
 from app.db.local import run_server
 
+# What settings can also be called.
+OTHER_NAMES = [
+    "DATABASE_URL",
+    "DATABASE_URL_UNPOOLED",
+    "POSTGRES_URL_NON_POOLING",
+    "UVICORN_WORKERS",
+]
+
 
 @pytest.fixture
 def anyio_backend() -> str:
@@ -32,8 +40,7 @@ def database() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         server = given or stack.enter_context(run_server())
         patch.setitem(Settings.model_config, "env_file", None)
-        others = ["DATABASE_URL", "DATABASE_URL_UNPOOLED", "POSTGRES_URL_NON_POOLING"]
-        for variable in [*Settings.model_fields, *others]:
+        for variable in [*Settings.model_fields, *OTHER_NAMES]:
             patch.delenv(variable, raising=False)
         patch.setenv("DB_URL", server)
         asyncio.run(run_sql(f"CREATE DATABASE {name}"))

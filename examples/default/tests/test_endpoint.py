@@ -138,6 +138,16 @@ def test_the_url_wins() -> None:
     assert endpoint.connect_args["connect_timeout"] == 3
 
 
+def test_a_peer_that_vanished_is_noticed_in_time() -> None:
+    url = f"{LOCAL}?connect_timeout=3&keepalives_idle=7"
+    default, given = build(LOCAL).connect_args, build(url).connect_args
+
+    assert default["keepalives_idle"] + default["keepalives_interval"] == 30
+    assert default["tcp_user_timeout"] == 7000
+    assert int(given["keepalives_idle"]) == 7
+    assert given["tcp_user_timeout"] == 3000
+
+
 def test_parameters_of_other_tools_are_dropped_aloud(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -159,7 +169,12 @@ def test_several_hosts_reach_the_driver() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["s3cret=1", "sslmode=s3cret", "connect_timeout=s3cret", "ssl=s3cret"],
+    [
+        "s3cret=1",
+        "sslmode=s3cret",
+        "connect_timeout=s3cret",
+        "ssl=s3cret",
+    ],
 )
 def test_a_bad_parameter_gets_one_sentence(query: str) -> None:
     with pytest.raises(ValueError, match=r"^DB_URL [^\n]+$") as refused:

@@ -1,18 +1,19 @@
 """What Prometheus reads is what the pool does."""
 
+import os
 from collections.abc import Callable
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from app.db import get_engine
+from app.db import get_engine, get_read_engine
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
 
-def read(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(name, {"pool_name": "primary", **labels})
+def read(name: str, pool_name: str = "primary", **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, {"pool_name": pool_name, **labels})
 
 
 async def test_the_connections_of_the_pool_are_counted(
@@ -36,3 +37,14 @@ async def test_statements_are_timed() -> None:
         await connection.execute(text("SELECT 1"))
 
     assert read(name) == before + 1
+
+
+async def test_the_replica_has_a_name_of_its_own(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_REPLICA_URL=os.environ["DB_URL"])
+
+    async with get_engine().connect(), get_read_engine().connect():
+        used = read("db_client_connection_count", "replica", state="used")
+
+    assert used == 1

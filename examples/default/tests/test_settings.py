@@ -80,6 +80,7 @@ def test_no_secret_shows(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DB_MAX_OVERFLOW", "-1"),
         ("DB_POOL_TIMEOUT", "0"),
         ("DB_POOL_RECYCLE", "0"),
+        ("DB_POOL_IDLE_TIMEOUT", "0"),
         ("WEB_CONCURRENCY", "0"),
         ("DB_CONNECT_TIMEOUT", "1"),
         ("DB_STATEMENT_TIMEOUT", "-1"),
@@ -139,7 +140,6 @@ def test_the_pool_fits_the_environment(
         "pool_size": size,
         "max_overflow": 0,
         "pool_timeout": timeout,
-        "pool_recycle": 240,
     }
 
 
@@ -147,13 +147,11 @@ def test_the_pool_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_POOL_SIZE", "0")
     monkeypatch.setenv("DB_MAX_OVERFLOW", "4")
     monkeypatch.setenv("DB_POOL_TIMEOUT", "1.5")
-    monkeypatch.setenv("DB_POOL_RECYCLE", "60")
 
     assert Settings().get_pool_config() == {
         "pool_size": 0,
         "max_overflow": 4,
         "pool_timeout": 1.5,
-        "pool_recycle": 60,
     }
 
 

@@ -13,7 +13,6 @@ class PoolConfig(TypedDict):
     pool_size: int
     max_overflow: int
     pool_timeout: float
-    pool_recycle: int
 
 
 class Settings(BaseSettings):
@@ -78,19 +77,30 @@ class Settings(BaseSettings):
     """
 
     DB_POOL_RECYCLE: int = Field(default=240, ge=1, le=86_400)
-    """Age at which a connection is replaced when it is next used.
+    """Age at which a connection is replaced, for each one up to a fifth earlier.
 
     By default 240: below the 300 after which Neon suspends an idle compute.
     """
 
-    WEB_CONCURRENCY: int = Field(default=1, ge=1, le=1_000)
+    DB_POOL_IDLE_TIMEOUT: float = Field(default=120, gt=0, le=86_400)
+    """How long an unused connection is trusted.
+
+    By default 120: half of the 240 after which Azure's load balancers forget it.
+    """
+
+    WEB_CONCURRENCY: int = Field(
+        default=1,
+        ge=1,
+        le=1_000,
+        validation_alias=AliasChoices("WEB_CONCURRENCY", "UVICORN_WORKERS"),
+    )
     """How many processes there are, each with a pool; uvicorn and gunicorn read it."""
 
     DB_ECHO: bool = False
     """Log every statement, without the values of its parameters."""
 
     DB_CONNECT_TIMEOUT: int = Field(default=10, ge=2, le=120)
-    """How long opening a connection may take.
+    """How long opening a connection may take, or sent data wait to be acknowledged.
 
     By default 10: a suspended compute needs a few hundred milliseconds to wake up, and
     more after a long sleep. libpq takes no less than 2.
@@ -124,10 +134,7 @@ class Settings(BaseSettings):
     """How long a health check waits. By default 2: probes commonly give up after 3."""
 
     DB_HEALTH_CACHE_TTL: float = Field(default=2, ge=0, le=86_400)
-    """How long readiness repeats its last answer instead of asking the database.
-
-    More than the suspend time (300 on Neon) lets the compute sleep under a probe.
-    """
+    """How long readiness repeats its answer; above 300, Neon can sleep under a probe."""
 
     DB_APPLICATION_NAME: str = Field(default="my-api", pattern=r"^[ -~]{1,63}$")
     """The name in `pg_stat_activity`: at most 63 printable ASCII characters."""
@@ -151,13 +158,7 @@ class Settings(BaseSettings):
             "pool_size": size if self.DB_POOL_SIZE is None else self.DB_POOL_SIZE,
             "max_overflow": self.DB_MAX_OVERFLOW,
             "pool_timeout": self.DB_POOL_TIMEOUT or timeout,
-            "pool_recycle": self.DB_POOL_RECYCLE,
         }
-
-    def get_connection_budget(self) -> int:
-        """Return how many connections all processes together may open."""
-        pool = self.get_pool_config()
-        return self.WEB_CONCURRENCY * (pool["pool_size"] + pool["max_overflow"])
 
     def get_server_settings(self) -> dict[str, str]:
         """Return what the server is asked to enforce, in milliseconds."""

@@ -2,14 +2,13 @@
 
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from sqlalchemy import text
 
-from app.config.settings import get_settings
+from app.config.settings import Settings, get_settings
 from app.db.connection import (
     get_engine,
     is_pooled,
@@ -44,7 +43,8 @@ class ConnectionReport:
         is_pooled: Whether a transaction pooler is in between.
         statement_timeout: Seconds that a statement outside a transaction may take.
         max_connections: Connections that the server has for all of its clients.
-        connection_budget: Connections that all of our processes may open.
+        connection_budget: Connections that all of our processes may open: processes
+            times what the pool keeps and adds. 0 when there is no pool.
     """
 
     database: str
@@ -61,9 +61,9 @@ class ConnectionReport:
 async def check_connection() -> ConnectionReport:
     """Connect once and report what the server says.
 
-    Warns, once in each process, when `DB_STATEMENT_TIMEOUT` has no effect, for proxies
-    drop what they do not know without a word, and when the processes may open more
-    connections than the server has.
+    Says in the log, once in each process, how many connections our processes may open of
+    those that the server has, and whether `DB_STATEMENT_TIMEOUT` has an effect, for
+    proxies drop what they do not know without a word.
 
     Raises:
         DatabaseUnavailable: No connection could be made.
@@ -77,6 +77,7 @@ async def check_connection() -> ConnectionReport:
             pooled_connection = await connection.get_raw_connection()
             is_tls = _is_tls(pooled_connection.driver_connection)
     database, user, version, statement_timeout, max_connections = row
+    settings = get_settings()
     report = ConnectionReport(
         database=database,
         user=user,
@@ -86,32 +87,44 @@ async def check_connection() -> ConnectionReport:
         is_pooled=is_pooled(engine.url),
         statement_timeout=float(statement_timeout),
         max_connections=max_connections,
-        connection_budget=get_settings().get_connection_budget(),
+        connection_budget=settings.WEB_CONCURRENCY * _count_connections(settings),
     )
-    for warning in _find_warnings(report):
-        _warn_once(warning)
+    _comment(report, settings)
     return report
 
 
-def _find_warnings(report: ConnectionReport) -> Iterator[str]:
-    wanted = get_settings().DB_STATEMENT_TIMEOUT
+def _count_connections(settings: Settings) -> int:
+    """Return how many connections one process may open, or 0 when it has no pool."""
+    pool = settings.get_pool_config()
+    return pool["pool_size"] and pool["pool_size"] + pool["max_overflow"]
+
+
+def _comment(report: ConnectionReport, settings: Settings) -> None:
+    wanted = settings.DB_STATEMENT_TIMEOUT
     if report.statement_timeout != wanted:
         role = report.user
-        yield (
+        _log_once(
+            logging.WARNING,
             f"statement_timeout is {report.statement_timeout:g} s outside transactions: "
-            f"run ALTER ROLE {role} SET statement_timeout = '{wanted:g}s'"
+            f"run ALTER ROLE {role} SET statement_timeout = '{wanted:g}s'",
         )
-    if report.connection_budget > report.max_connections and not report.is_pooled:
-        yield (
-            f"WEB_CONCURRENCY and DB_POOL_SIZE allow {report.connection_budget} "
-            f"connections, the server {report.max_connections}: lower one of them, or "
-            "use the pooled host"
+    if report.is_pooled or not report.connection_budget:
+        return
+    _log_once(
+        logging.INFO,
+        f"{settings.WEB_CONCURRENCY} processes x {_count_connections(settings)} connections "
+        f"= {report.connection_budget}, of the {report.max_connections} that the server has",
+    )
+    if report.connection_budget > report.max_connections:
+        _log_once(
+            logging.WARNING,
+            "too many connections for this server: lower DB_POOL_SIZE or WEB_CONCURRENCY",
         )
 
 
 @cache
-def _warn_once(message: str) -> None:
-    logger.warning(message)
+def _log_once(level: int, message: str) -> None:
+    logger.log(level, message)
 
 
 def _is_tls(driver_connection: Any) -> bool:

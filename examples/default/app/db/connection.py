@@ -103,6 +103,8 @@ def _get_engine(name: str, secret: SecretStr, *, setting: str) -> AsyncEngine:
                 ),
                 name=name,
                 pool=settings.get_pool_config(),
+                max_age=settings.DB_POOL_RECYCLE,
+                max_idle=settings.DB_POOL_IDLE_TIMEOUT,
                 echo=settings.DB_ECHO,
             )
         return _engines[name]

@@ -5,6 +5,9 @@ from typing import Any
 from sqlalchemy import URL, Connection
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from app.db.cursor import PipelinedCursor, is_supported
 
 LEAN_DRIVERNAME = "postgresql+lean_psycopg"
 
@@ -33,6 +36,12 @@ class LeanDialect(psycopg.PGDialectAsync_psycopg):
     def get_async_dialect_cls(cls, url: URL) -> type["LeanDialect"]:
         """Return this class for the URLs that name it."""
         return cls
+
+    def connect(self, *cargs: Any, **cparams: Any) -> DBAPIConnection:
+        """Connect with a cursor that saves the round trip of BEGIN."""
+        if is_supported():
+            cparams.setdefault("cursor_factory", PipelinedCursor)
+        return super().connect(*cargs, **cparams)
 
     def get_default_isolation_level(self, dbapi_conn: Any) -> Any:
         """Leave it unknown: see `reset_isolation_level`."""

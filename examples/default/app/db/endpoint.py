@@ -48,14 +48,9 @@ _IGNORED = frozenset(
         "supa",
     }
 )
-# The kernel gives up on a peer that vanished without a word: after a minute when the
-# connection is idle, after ten seconds (here in milliseconds) when it waits for an answer.
-_KEEPALIVE = {
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
+# The kernel asks a silent peer after 20 s, and gives up on it 10 s later: a statement that
+# waits for a peer that vanished ends after 30 s, like any other (DB_STATEMENT_TIMEOUT).
+_KEEPALIVE = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3}
 # In `options`: `-c name=value`, where a backslash escapes a space.
 _SETTING = re.compile(r"(?:-c\s*|--)([\w.]+)=((?:\\.|\S)*)")
 
@@ -123,6 +118,8 @@ def build_endpoint(
     timeout = query.pop("connect_timeout", str(connect_timeout))
     if not timeout.isdecimal():
         raise ValueError(f"{setting} has a connect_timeout that is not in seconds")
+    # What was sent and is not even acknowledged: in milliseconds.
+    keepalive = _KEEPALIVE | {"tcp_user_timeout": int(timeout) * 1000}
 
     connect_args = pop_tls_arguments(
         query,
@@ -131,7 +128,7 @@ def build_endpoint(
         root_cert=root_cert,
         must_verify=must_verify,
     )
-    connect_args |= _KEEPALIVE
+    connect_args |= keepalive
     connect_args["connect_timeout"] = int(timeout)
     connect_args["application_name"] = name
     if options:

@@ -1,16 +1,16 @@
 """Build an engine: what every connection of ours has in common. Knows no settings."""
 
-import selectors
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, event, func, select
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.config.settings import PoolConfig
 from app.db.endpoint import Endpoint
+from app.db.lifetime import replace_stale_connections
+from app.db.pool import FairQueuePool
 
 EngineListener = Callable[[Engine], None]
 
@@ -28,6 +28,8 @@ def build_engine(
     *,
     name: str,
     pool: PoolConfig | None = None,
+    max_age: float = math.inf,
+    max_idle: float = math.inf,
     echo: bool = False,
 ) -> AsyncEngine:
     """Build an engine that finds dead connections without asking the server.
@@ -37,12 +39,15 @@ def build_engine(
         name: The pool's name in logs and metrics.
         pool: The pool's size. Without one, or with a size of 0, each use opens a
             connection of its own.
+        max_age: Seconds after which a pooled connection is replaced.
+        max_idle: Seconds without use after which a pooled connection is replaced.
         echo: Log every statement.
     """
     pool_arguments: dict[str, Any] = {"poolclass": NullPool}
     if pool is not None and pool["pool_size"] > 0:
         # The connection that was used last goes out first, so that idle ones grow old.
-        pool_arguments = {**pool, "pool_use_lifo": True}
+        fair = {"poolclass": FairQueuePool, "pool_use_lifo": True}
+        pool_arguments = {**pool, **fair}
     engine = create_async_engine(
         endpoint.url,
         connect_args=endpoint.connect_args,
@@ -54,31 +59,12 @@ def build_engine(
         **pool_arguments,
     )
     sync_engine = engine.sync_engine
-    event.listen(sync_engine, "checkout", _replace_closed)
+    replace_stale_connections(sync_engine, max_age=max_age, max_idle=max_idle)
     if endpoint.transaction_settings:
         event.listen(sync_engine, "begin", _setter(endpoint.transaction_settings))
     for listener in _listeners:
         listener(sync_engine)
     return engine
-
-
-def _replace_closed(
-    _dbapi_connection: object,
-    entry: ConnectionPoolEntry,
-    _proxy: PoolProxiedConnection,
-) -> None:
-    """Have the pool replace a connection that the server has closed.
-
-    No round trip: an idle connection has nothing to say, so if its socket is readable,
-    it holds the server's goodbye or a reset.
-    """
-    connection: Any = entry.driver_connection
-    if connection.closed:
-        raise DisconnectionError
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection, selectors.EVENT_READ)
-        if selector.select(timeout=0):
-            raise DisconnectionError
 
 
 def _setter(settings: Mapping[str, str]) -> Callable[[Connection], None]:

@@ -61,7 +61,7 @@ FAILURES = (
         reason="timeout",
         hint="nothing answered in time: is port 5432 open, is DB_CONNECT_TIMEOUT enough?",
         is_transient=True,
-        texts=("timeout expired",),
+        texts=("timeout expired", "timed out"),
         types=(TimeoutError,),
     ),
     Failure(

@@ -1,0 +1,78 @@
+"""A pooled connection is used while it is open, young and not idle for long."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import text
+
+from app.db import get_engine
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
+
+
+@pytest.fixture(autouse=True)
+def small_pool(configure: Callable[..., None]) -> None:
+    """Leave only one connection to choose from."""
+    configure(DB_POOL_SIZE=1, DB_POOL_RECYCLE=100, DB_POOL_IDLE_TIMEOUT=10)
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let seconds pass."""
+    now = time.time()
+
+    def set_clock(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        monkeypatch.setattr(time, "time", lambda: now)
+
+    return set_clock
+
+
+async def get_backend() -> int:
+    """Return the number of the server process that serves a connection of the pool."""
+    async with get_engine().connect() as connection:
+        return int(await connection.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+
+async def test_a_connection_is_kept() -> None:
+    assert await get_backend() == await get_backend()
+
+
+async def test_a_connection_that_the_server_closed_is_replaced(
+    execute: Callable[[str], Awaitable[None]],
+) -> None:
+    before = await get_backend()
+
+    await execute(f"SELECT pg_terminate_backend({before}, 5000)")
+
+    assert await get_backend() != before
+
+
+async def test_an_idle_connection_is_replaced(wait: Callable[[float], None]) -> None:
+    before = await get_backend()
+
+    wait(9)
+    assert await get_backend() == before
+
+    wait(10)
+    assert await get_backend() != before
+
+
+async def test_connections_are_replaced_at_different_ages(
+    wait: Callable[[float], None],
+) -> None:
+    ages = set()
+
+    for _ in range(10):
+        before = await get_backend()
+        age = 0
+        while await get_backend() == before:
+            wait(1)
+            age += 1
+        ages.add(age)
+
+    assert min(ages) >= 80
+    assert max(ages) <= 100
+    assert len(ages) > 1

@@ -1,0 +1,99 @@
+"""A rendered project as a service: a database of its own, and uvicorn in front."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import psycopg
+from conftest import Run
+from sqlalchemy import make_url
+
+PATIENCE_SECONDS = 60
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Ask until the answer is yes, for what sends no event."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@contextmanager
+def make_database(server_url: str) -> Iterator[str]:
+    """Make a database of its own on a server, and yield its URL."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            url = make_url(server_url).set(database=name)
+            yield url.render_as_string(hide_password=False)
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def migrate(run: Run, project: Path, url: str) -> None:
+    """Bring a database to the project's newest schema."""
+    alembic = (sys.executable, "-m", "alembic", "upgrade", "head")
+    migrated = run(*alembic, cwd=project, DB_URL=url)
+    assert migrated.returncode == 0, migrated.stderr
+
+
+class Service:
+    """A project that is served.
+
+    Attributes:
+        client: What sends requests to it.
+        process: The one that answers them.
+    """
+
+    def __init__(
+        self, client: httpx2.Client, process: "subprocess.Popen[bytes]"
+    ) -> None:
+        self.client = client
+        self.process = process
+
+    def answers(self) -> bool:
+        """Whether it is there yet."""
+        assert self.process.poll() is None, "the service ended"
+        try:
+            return self.client.get("/health/live").is_success
+        except httpx2.TransportError:
+            return False
+
+
+@contextmanager
+def serve(
+    project: Path, folder: Path, environment: dict[str, str], app: str = "app.main:app"
+) -> Iterator[Service]:
+    """Serve a project with uvicorn, from when it answers.
+
+    Args:
+        project: A rendered project, which is only read.
+        folder: Where its socket is.
+        environment: Its variables.
+        app: The application, as uvicorn finds it from the project.
+    """
+    socket = str(folder / "http")
+    uvicorn = (sys.executable, "-m", "uvicorn", app, f"--uds={socket}")
+    command = (*uvicorn, "--log-level=error")
+    with (
+        subprocess.Popen(command, cwd=project, env=environment) as process,
+        httpx2.Client(
+            transport=httpx2.HTTPTransport(uds=socket),
+            base_url="http://service",
+            timeout=PATIENCE_SECONDS,
+        ) as client,
+    ):
+        service = Service(client, process)
+        try:
+            wait_until(service.answers)
+            yield service
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_SECONDS)
