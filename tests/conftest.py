@@ -162,7 +162,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports:
             if getattr(report, "when", None) == "call":
                 for name, value in report.user_properties:
-                    found[name].append(str(value))
+                    found.setdefault(name, []).append(str(value))
     if not any(found.values()):
         return
     terminalreporter.section("outcomes")

@@ -1,6 +1,7 @@
 """Two hosts on a network of their own, with a cable that can be cut."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,15 @@ class Network:
     on_client: tuple[str, ...]
     cut: tuple[str, ...]
     mend: tuple[str, ...]
+
+
+def can_connect_hosts() -> bool:
+    """Whether this machine lets us make network namespaces."""
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    if not all(shutil.which(command, path=path) for command in (*AS_ROOT[:1], "ip")):
+        return False
+    command = (*AS_ROOT, "ip", "netns", "list")
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @contextmanager

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from variants import Answers, Render, all_variants, computed, variant_id
+from variants import (
+    QUESTIONS,
+    Answers,
+    Render,
+    all_variants,
+    computed,
+    pairwise,
+    variant_id,
+)
 
 # SQLAlchemy imports the driver by the name in the URL.
 DRIVERS = {"asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg2": "psycopg2-binary"}
@@ -40,6 +48,16 @@ def test_it_declares_what_it_imports(render: Render, answers: Answers) -> None:
 
     assert code | not_imported == names_of(required)
     assert tests - code == names_of(development) - TOOLS
+
+
+def test_a_package_is_not_called_like_what_it_imports(render: Render) -> None:
+    projects = [render(**answers) for answers in pairwise(all_variants())]
+    paths = [path for project in projects for path in project.rglob("*.py")]
+    names = {name for path in paths for name in imported_by(path.read_text("utf-8"))}
+
+    refused = set(QUESTIONS["package"]["validator"].replace("'", " ").split())
+
+    assert {name.split(".")[0] for name in names} - {"app"} <= refused
 
 
 def names_of(requirements: list[str]) -> set[str]:

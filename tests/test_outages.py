@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Run
-from network import SERVER, Network, connect_hosts
+from network import SERVER, Network, can_connect_hosts, connect_hosts
 from pairs import PAIRS, pair_id, run_scenario
 from services import Service, make_database, migrate, serve, wait_until
 from sqlalchemy import make_url
@@ -63,9 +62,11 @@ async def main():
 @pytest.fixture
 def network(server_url: str) -> Iterator[Network]:
     """Two hosts, of which one leads to the server."""
-    if shutil.which("ip") is None:
+    if not can_connect_hosts():
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up("there is no ip: apt-get install iproute2")
+        give_up(
+            "network namespaces need root, or sudo, and ip: apt-get install iproute2"
+        )
     folder = make_url(server_url).query["host"]
     assert isinstance(folder, str)
     with connect_hosts(Path(folder, ".s.PGSQL.5432")) as network:

@@ -34,8 +34,8 @@ CHOICES = {
 # Of a question with yes and no Copier takes any other word for a yes.
 REFUSED: list[tuple[str, str, Answers]] = [
     *(("package", name, {}) for name in ("", "Foo", "1x", "class", "a-b", "tests")),
-    ("package", "sqlalchemy", {}),
-    *(("project_name", name, {}) for name in ("", 'a"b', "x" * 80, "1st")),
+    *(("package", name, {}) for name in ("sqlalchemy", "signal", "app\n")),
+    *(("project_name", name, {}) for name in ("", 'a"b', "x" * 80, "1st", "Bills\n")),
     *((name, "unknown", {}) for name in QUESTIONS if "choices" in QUESTIONS[name]),
     ("driver", "psycopg2", {"mode": "async"}),
     ("driver", "asyncpg", {"mode": "sync"}),

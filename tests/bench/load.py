@@ -8,6 +8,7 @@ WORK = ("read", "write")
 # Of the kind that `run_scenario` takes: a sync project runs it without its awaits.
 _COMMON = """
 import socket
+from app.db.pool import FairQueuePool
 from app.db.session import get_read_db
 from app.models import Note
 
@@ -15,15 +16,22 @@ URL = os.environ["BENCH_URL"]
 CONNECTIONS = 10
 CLIENTS = 50
 SELECT = "SELECT id, text, created_at FROM note WHERE id = {place}"
+ONE = text("SELECT 1")
 INSERT = "INSERT INTO note (text) VALUES ({place}) RETURNING id"
 {prelude}
 
-def engine(**options):
+def build(pool_size=CONNECTIONS, **options):
     url = URL.replace("postgresql:", "postgresql+{driver}:")
-    return create_engine(url, pool_size=CONNECTIONS, max_overflow=0, **options)
+    return create_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
+    )
 
-plain = engine(pool_timeout=60)
-careful = engine(pool_timeout=60, pool_pre_ping=True)
+plain = build()
+careful = build(pool_pre_ping=True)
+crowded = {{
+    "stock": build(pool_size=5),
+    "fair": build(pool_size=5, poolclass=FairQueuePool, pool_use_lifo=True),
+}}
 idle = Queue()
 
 async def read_with_this_layer():
@@ -80,17 +88,26 @@ async def count_round_trips(function):
         counts.append(count() - before)
     return min(counts)
 
-async def measure(function, seconds):
-    started = time.perf_counter()
+async def use(engine):
+    async with engine.connect() as connection:
+        await connection.execute(ONE)
+
+async def count_turns(function):
+    # How often each of the clients was served in a second.
+    end = time.perf_counter() + 1
 
     async def work():
         done = 0
-        while time.perf_counter() < started + seconds:
+        while time.perf_counter() < end:
             await function()
             done += 1
         return done
 
-    done = sum(await together(work, CLIENTS))
+    return await together(work, CLIENTS)
+
+async def measure(function):
+    started = time.perf_counter()
+    done = sum(await count_turns(function))
     return done / (time.perf_counter() - started)
 
 async def main():
@@ -100,7 +117,9 @@ async def main():
     found = {{"round trips": {{}}, "per second": {{}}}}
     for work, ways in WORK.items():
         for function in ways.values():
-            await function()
+            # Each connection has then done it before.
+            for _ in range(2 * CONNECTIONS):
+                await function()
         if os.environ["COUNTER_PORT"]:
             found["round trips"][work] = {{
                 way: await count_round_trips(function)
@@ -109,8 +128,12 @@ async def main():
         rounds = {{way: [] for way in ways}}
         for _ in range(int(os.environ["ROUNDS"])):
             for way, function in ways.items():
-                rounds[way].append(await measure(function, 1))
+                rounds[way].append(await measure(function))
         found["per second"][work] = rounds
+    found["turns"] = {{name: [] for name in crowded}}
+    for _ in range(int(os.environ["ROUNDS"])):
+        for name, engine in crowded.items():
+            found["turns"][name] += [await count_turns(lambda: use(engine))]
     emit(found)
 """
 
@@ -178,7 +201,11 @@ def write_raw(connection):
 
 
 def get_scenario(answers: Answers) -> str:
-    """Return the load for a pair, which emits round trips and requests per second."""
+    """Return the load for a pair.
+
+    It emits the round trips of a request, the requests per second, and how often each of
+    fifty clients had one of five connections.
+    """
     mode, driver = str(answers["mode"]), str(answers["driver"])
     return _COMMON.format(
         driver=f"{driver}_async" if (mode, driver) == ("async", "psycopg") else driver,

@@ -8,10 +8,11 @@ from statistics import median
 from typing import Any
 
 import matplotlib as mpl
-from bench.cold_start import ColdStart
-from bench.load import WAYS, WORK
 from matplotlib import pyplot as plt
 from variants import ROOT
+
+from bench.cold_start import ColdStart
+from bench.load import WAYS, WORK
 
 CHART = Path(__file__).with_name("throughput.svg")
 README = ROOT / "README.md"
@@ -27,12 +28,11 @@ class Measured:
     """What was found for a pair of a mode and a driver.
 
     Attributes:
-        loads: By milliseconds of round-trip time: the round trips of a request and the
-            requests per second of each round, by work and way.
+        loads: What was emitted, by milliseconds of round-trip time.
         cold_start: By what was started.
     """
 
-    loads: dict[int, dict[str, dict[str, dict[str, Any]]]]
+    loads: dict[int, dict[str, Any]]
     cold_start: dict[str, ColdStart]
 
     def get_round_trips(self, work: str, way: str) -> int:
@@ -48,61 +48,69 @@ class Measured:
 def write_report(found: dict[str, Measured], copy_seconds: float) -> None:
     """Draw the chart, and write the README's section between its marks."""
     draw(found)
+    section = "\n".join([*build_table(found), "", *describe(found, copy_seconds), ""])
     text = README.read_text(encoding="utf-8")
-    section = f"{build_table(found)}\n{describe(found, copy_seconds)}\n"
     README.write_text(MARKED.sub(lambda _: section, text), encoding="utf-8")
     print(section)
 
 
-def build_table(found: dict[str, Measured]) -> str:
+def build_table(found: dict[str, Measured]) -> list[str]:
     """Return the Markdown table: round trips, and throughput at each distance."""
     distances = sorted(next(iter(found.values())).loads)
-    columns = ["driver", "how", *(f"round trips, {work}" for work in WORK)]
+    columns = ["", "", *(f"round trips of a {work}" for work in WORK)]
     columns += [f"{work}s at {ms} ms" for work in WORK for ms in distances]
-    lines = [columns, ["---"] * len(columns)]
+    rows = [columns, ["---"] * len(columns)]
     for pair, measured in found.items():
         for way in WAYS:
-            trips = [str(measured.get_round_trips(work, way)) for work in WORK]
-            ratios = [
+            cells = [pair.replace("-", " "), way]
+            cells += [str(measured.get_round_trips(work, way)) for work in WORK]
+            cells += [
                 f"{measured.get_ratio(ms, work, way):.1f}"
                 for work in WORK
                 for ms in distances
             ]
-            cells = [pair.replace("-", " "), way, *trips, *ratios]
-            lines.append([f"**{c}**" for c in cells] if way == OURS else cells)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+            rows.append([f"**{cell}**" for cell in cells] if way == OURS else cells)
+    return [f"| {' | '.join(row)} |" for row in rows]
 
 
-def describe(found: dict[str, Measured], copy_seconds: float) -> str:
-    """Return what else was measured, in sentences."""
-    shares = []
-    for measured in found.values():
-        bare, needed, ours = measured.cold_start.values()
-        shares.append((ours.seconds / bare.seconds, ours.seconds / needed.seconds))
-        memory = (ours.megabytes / bare.megabytes, ours.megabytes / needed.megabytes)
-        shares[-1] += memory
-    times, over, memory_times, memory_over = (
-        _range(values) for values in zip(*shares, strict=True)
+def describe(found: dict[str, Measured], copy_seconds: float) -> list[str]:
+    """Return what else was measured, as a list."""
+    turns = [measured.loads[SHOWN_MS]["turns"] for measured in found.values()]
+    stock, fair = (
+        _range([count for each in turns for counts in each[pool] for count in counts])
+        for pool in ("stock", "fair")
     )
-    return (
-        f"A process starts with {times} times the processor time and {memory_times} times "
-        "the memory of a bare FastAPI with the\nsame driver, and with "
-        f"{over} and {memory_over} times those of one that imports SQLAlchemy and "
-        "pydantic-settings too. `copier copy` takes\n"
-        f"{copy_seconds:.1f} s. (Python {platform.python_version()}, "
-        "PostgreSQL 18, two processor cores, fifty clients, ten connections.)\n"
+    pools = [median(map(sum, t["fair"])) / median(map(sum, t["stock"])) for t in turns]
+    starts = [list(measured.cold_start.values()) for measured in found.values()]
+    bare = [ours.seconds / first.seconds for first, _, ours in starts]
+    needed = [ours.seconds / second.seconds for _, second, ours in starts]
+    memory = [ours.megabytes / first.megabytes for first, _, ours in starts]
+    served = (
+        f"- Fifty clients on five connections: each is served {fair} times in a second; "
+        f"with SQLAlchemy's own pool {stock} times.\n  Of that pool's throughput, this "
+        f"one has {_range(pools, 2)}."
     )
+    started = (
+        f"- A process starts with {_range(bare, 2)} times the processor time and "
+        f"{_range(memory, 2)} times the memory of a bare FastAPI\n  with the driver; with "
+        f"{_range(needed, 2)} times the time of one that imports SQLAlchemy and "
+        "pydantic-settings as well."
+    )
+    version = platform.python_version()
+    copied = (
+        f"- `copier copy` takes {copy_seconds:.1f} s. (Python {version}, two cores.)"
+    )
+    return [served, started, copied]
 
 
-def _range(values: tuple[float, ...]) -> str:
-    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
-    return low if low == high else f"{low} to {high}"
+def _range(values: list[float], digits: int = 0) -> str:
+    return f"{min(values):.{digits}f} to {max(values):.{digits}f}"
 
 
 def draw(found: dict[str, Measured]) -> None:
     """Draw the throughput of each way, in groups of the same driver."""
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "db-connection"})
-    colours = dict(zip(WAYS, ("#9aa4b2", "#2f81f7", "#8c959f", "#d29922"), strict=True))
+    colours = dict(zip(WAYS, ("#c3cad3", "#2f81f7", "#8c959f", "#d29922"), strict=True))
     grey = "#808a96"
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for work, axis in zip(WORK, axes, strict=True):
@@ -113,7 +121,9 @@ def draw(found: dict[str, Measured]) -> None:
             axis.bar_label(bars, fmt="%.1f", fontsize=7, color=grey, padding=1)
         names = [pair.replace("-", "\n") for pair in found]
         axis.set_xticks(range(len(found)), names, color=grey)
-        axis.set_title(f"{work}s per second", color=grey, fontsize=10)
+        axis.set_title(
+            f"{work}s per second, {SHOWN_MS} ms away", color=grey, fontsize=10
+        )
         axis.set_yticks([])
         axis.spines[["top", "left", "right"]].set_visible(False)
         axis.spines["bottom"].set_color(grey)

@@ -1,6 +1,7 @@
 """The FastAPI application: start and stop, errors, routes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -21,6 +22,8 @@ from app.db import (
     dispose_engine,
 )
 from app.models import Note
+
+logging.basicConfig(level=logging.INFO)
 
 
 @asynccontextmanager

@@ -111,7 +111,7 @@ async def test_a_budget_above_the_servers_is_said(
 
     assert report.connection_budget == 2500
     assert 0 < report.max_connections < 2500
-    assert "500 processes x 5 connections = 2500, of the " in caplog.text
+    assert "500 (processes) x 5 (pool) = 2500, of the " in caplog.text
     assert "lower DB_POOL_SIZE or WEB_CONCURRENCY" in caplog.text
 
 
@@ -124,7 +124,7 @@ async def test_a_budget_within_the_servers_is_no_warning(
 
     await check_connection()
 
-    assert "2 processes x 4 connections = 8, of the " in caplog.text
+    assert "2 (processes) x 4 (pool) = 8, of the " in caplog.text
     assert "WARNING" not in caplog.text
 
 

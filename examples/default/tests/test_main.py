@@ -26,6 +26,17 @@ async def test_the_connections_are_closed_at_the_end() -> None:
     assert get_engine() is not engine
 
 
+async def test_the_start_says_how_many_connections_there_may_be(
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    configure(WEB_CONCURRENCY=3, DB_POOL_SIZE=2, DB_MAX_OVERFLOW=1)
+
+    async with application.router.lifespan_context(application):
+        assert "3 (processes) x 3 (pool) = 9, of the " in caplog.text
+
+
 async def test_the_application_does_not_start_without_a_database(
     configure: Callable[..., None],
 ) -> None:

@@ -1,5 +1,8 @@
 """What is set, what is refused, and what is kept secret."""
 
+import ast
+import inspect
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -156,9 +159,16 @@ def test_the_pool_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    fields = Settings.model_fields.items()
+    (definition,) = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(definition, ast.ClassDef)
 
-    assert not [name for name, field in fields if not field.description]
+    described = {
+        ast.unparse(statement.target)
+        for statement, following in pairwise(definition.body)
+        if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr)
+    }
+
+    assert described == Settings.model_fields.keys()
 
 
 def test_the_example_file_has_every_setting() -> None:

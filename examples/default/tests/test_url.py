@@ -61,8 +61,9 @@ def test_a_bad_url_gets_one_sentence_without_the_password(text: str) -> None:
     assert refused.value.__context__ is None
 
 
-def test_neons_pooled_host_is_known_by_its_name() -> None:
-    pooled = parse_url(COPIED, setting="DB_URL")
+@pytest.mark.parametrize("text", [COPIED, f"postgresql:///neondb?host={POOLED}"])
+def test_neons_pooled_host_is_known_by_its_name(text: str) -> None:
+    pooled = parse_url(text, setting="DB_URL")
 
     direct = to_direct(pooled)
 

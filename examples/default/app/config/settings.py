@@ -28,7 +28,6 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )
 
     ENVIRONMENT: Literal["development", "production"] = "development"

@@ -112,8 +112,9 @@ def _comment(report: ConnectionReport, settings: Settings) -> None:
         return
     _log_once(
         logging.INFO,
-        f"{settings.WEB_CONCURRENCY} processes x {_count_connections(settings)} connections "
-        f"= {report.connection_budget}, of the {report.max_connections} that the server has",
+        f"connections: {settings.WEB_CONCURRENCY} (processes) x "
+        f"{_count_connections(settings)} (pool) = {report.connection_budget}, of the "
+        f"{report.max_connections} that the server has",
     )
     if report.connection_budget > report.max_connections:
         _log_once(

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 from sqlalchemy import URL
@@ -20,7 +21,16 @@ from app.db.url import (
     to_direct,
 )
 
-_engines: dict[str, AsyncEngine] = {}
+
+@dataclass(frozen=True, slots=True)
+class _Engines:
+    """Two ways to use one pool: in transactions, and a transaction a statement."""
+
+    default: AsyncEngine
+    autocommit: AsyncEngine
+
+
+_engines: dict[str, _Engines] = {}
 _lock = threading.Lock()
 
 
@@ -33,7 +43,7 @@ def get_engine() -> AsyncEngine:
     Raises:
         ValueError: `DB_URL` is no PostgreSQL URL.
     """
-    return _get_engine("primary", get_settings().DB_URL, setting="DB_URL")
+    return _get_engines("primary", get_settings().DB_URL, setting="DB_URL").default
 
 
 def get_read_engine() -> AsyncEngine:
@@ -44,11 +54,11 @@ def get_read_engine() -> AsyncEngine:
     Raises:
         ValueError: `DB_REPLICA_URL` is no PostgreSQL URL.
     """
-    replica = get_settings().DB_REPLICA_URL
-    if replica is None:
-        return get_engine().execution_options(isolation_level="AUTOCOMMIT")
-    engine = _get_engine("replica", replica, setting="DB_REPLICA_URL")
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    settings = get_settings()
+    if settings.DB_REPLICA_URL is None:
+        return _get_engines("primary", settings.DB_URL, setting="DB_URL").autocommit
+    replica = _get_engines("replica", settings.DB_REPLICA_URL, setting="DB_REPLICA_URL")
+    return replica.autocommit
 
 
 def build_direct_engine() -> AsyncEngine:
@@ -81,20 +91,20 @@ def is_pooled(url: URL) -> bool:
 async def dispose_engine() -> None:
     """Close the connections of this process. The next query starts afresh."""
     with _lock:
-        engines = list(_engines.values())
+        disposed = list(_engines.values())
         _engines.clear()
-    for engine in engines:
-        await engine.dispose()
+    for engines in disposed:
+        await engines.default.dispose()
 
 
-def _get_engine(name: str, secret: SecretStr, *, setting: str) -> AsyncEngine:
-    if (engine := _engines.get(name)) is not None:
-        return engine
+def _get_engines(name: str, secret: SecretStr, *, setting: str) -> _Engines:
+    if (engines := _engines.get(name)) is not None:
+        return engines
     with _lock:
         if name not in _engines:
             settings = get_settings()
             url = parse_url(secret.get_secret_value(), setting=setting)
-            _engines[name] = build_engine(
+            engine = build_engine(
                 _build_endpoint(
                     url.set(drivername=LEAN_DRIVERNAME),
                     setting=setting,
@@ -107,6 +117,8 @@ def _get_engine(name: str, secret: SecretStr, *, setting: str) -> AsyncEngine:
                 max_idle=settings.DB_POOL_IDLE_TIMEOUT,
                 echo=settings.DB_ECHO,
             )
+            autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+            _engines[name] = _Engines(engine, autocommit)
         return _engines[name]
 
 
@@ -134,8 +146,8 @@ def _forget_engines() -> None:
     """Leave the parent's connections to the parent, without closing them."""
     global _lock
     _lock = threading.Lock()
-    for engine in _engines.values():
-        engine.sync_engine.dispose(close=False)
+    for engines in _engines.values():
+        engines.default.sync_engine.dispose(close=False)
     _engines.clear()
 
 

@@ -9,6 +9,9 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+# The cheapest for one look at one socket; Windows has only the other.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
 _EXPIRES = "expires"
 _IDLE_SINCE = "idle_since"
 
@@ -55,6 +58,6 @@ def _is_closed(entry: ConnectionPoolEntry) -> bool:
     connection: Any = entry.driver_connection
     if connection.closed:
         return True
-    with selectors.DefaultSelector() as selector:
+    with _Selector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(timeout=0))

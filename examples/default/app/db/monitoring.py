@@ -4,9 +4,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from traceback import walk_stack
 from types import CodeType
 from typing import Any
 
@@ -27,7 +25,7 @@ QUERY_STARTED = "query_started"
 Stack = tuple[tuple[CodeType, int], ...]
 
 _SQLALCHEMY = str(Path(sqlalchemy.__file__).parent)
-_STACK_DEPTH = 20
+_STACK_DEPTH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +144,19 @@ def _watch_queries(engine: Engine) -> None:
 
 
 def _call_stack() -> Stack:
-    """Return the calls that lead here, the innermost first, without SQLAlchemy's."""
+    """Return the calls that lead here, the innermost first."""
     # The pool runs in a greenlet of SQLAlchemy's, the application in that one's parent.
     parent = greenlet.getcurrent().parent
     frame = parent.gr_frame if parent is not None else None
-    calls = ((frame.f_code, line) for frame, line in walk_stack(frame))
-    own = (call for call in calls if not call[0].co_filename.startswith(_SQLALCHEMY))
-    return tuple(islice(own, _STACK_DEPTH))
+    calls: list[tuple[CodeType, int]] = []
+    while frame is not None and len(calls) < _STACK_DEPTH:
+        calls.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(calls)
 
 
 def _format(stack: Stack) -> str:
-    calls = (f"  {c.co_filename}:{line} in {c.co_qualname}" for c, line in stack)
+    """Show a stack without the calls inside of SQLAlchemy."""
+    own = (call for call in stack if not call[0].co_filename.startswith(_SQLALCHEMY))
+    calls = (f"  {c.co_filename}:{line} in {c.co_qualname}" for c, line in own)
     return "\n".join(calls)

@@ -125,6 +125,9 @@ def _use_libpq_names(url: URL, hosts: list[str]) -> URL:
     )
     names = ("user", "password", "dbname", "host", "port")
     moved = moved.difference_update_query(names)
+    if len(hosts) == 1 and (place := _PLACE.fullmatch(hosts[0])) and place[1][0] != "/":
+        port = int(place[2]) if place[2] else url.port
+        return moved.set(host=place[1].strip("[]"), port=port)
     return moved.update_query_pairs([("host", host) for host in hosts])
 
 

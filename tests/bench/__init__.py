@@ -1,0 +1,1 @@
+"""What the rendered code costs, measured beside its alternatives."""
