@@ -6,12 +6,15 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 from pytest_copie.plugin import Copie
+from sqlalchemy import make_url
 from tls_server import Servers, run_servers
 from variants import QUESTIONS, ROOT, Answer, Render
 
@@ -135,6 +138,26 @@ def server_url(testrun_uid: str) -> Iterator[str]:
     data = Path(tempfile.gettempdir(), f"db-connection-{testrun_uid[:8]}")
     with get_server(data, cleanup_mode="delete") as server:
         yield server.get_uri()
+
+
+@contextmanager
+def make_database(server_url: str) -> Iterator[str]:
+    """Make a database of its own on a server, and yield its URL."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            url = make_url(server_url).set(database=name)
+            yield url.render_as_string(hide_password=False)
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def database_url(server_url: str) -> Iterator[str]:
+    """The URL of a database of the test's own."""
+    with make_database(server_url) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import httpx2
-import psycopg
 from conftest import Run
-from sqlalchemy import make_url
 
 PATIENCE_SECONDS = 60
 
@@ -22,19 +19,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
-
-
-@contextmanager
-def make_database(server_url: str) -> Iterator[str]:
-    """Make a database of its own on a server, and yield its URL."""
-    name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            url = make_url(server_url).set(database=name)
-            yield url.render_as_string(hide_password=False)
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def migrate(run: Run, project: Path, url: str) -> None:

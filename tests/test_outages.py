@@ -13,7 +13,7 @@ import pytest
 from conftest import Run
 from network import SERVER, Network, can_connect_hosts, connect_hosts
 from pairs import PAIRS, pair_id, run_scenario
-from services import Service, make_database, migrate, serve, wait_until
+from services import Service, migrate, serve, wait_until
 from sqlalchemy import make_url
 from variants import Answers, Render
 
@@ -159,16 +159,6 @@ def answers(request: pytest.FixtureRequest) -> Answers:
 
 
 @pytest.fixture
-def database_url(
-    run: Run, render: Render, server_url: str, answers: Answers
-) -> Iterator[str]:
-    """A database with the project's tables."""
-    with make_database(server_url) as url:
-        migrate(run, render(**answers), url)
-        yield url
-
-
-@pytest.fixture
 def outage(database_url: str) -> Outage:
     """What ends the connections to it."""
     return Outage(database_url)
@@ -176,6 +166,7 @@ def outage(database_url: str) -> Outage:
 
 @pytest.fixture
 def service(
+    run: Run,
     render: Render,
     environment: dict[str, str],
     database_url: str,
@@ -183,8 +174,10 @@ def service(
     answers: Answers,
 ) -> Iterator[Service]:
     """The project, as it is served."""
+    project = render(**answers)
+    migrate(run, project, database_url)
     variables = {"DB_URL": database_url, "DB_POOL_SIZE": str(POOL_SIZE)}
-    with serve(render(**answers), workshop, environment | variables) as service:
+    with serve(project, workshop, environment | variables) as service:
         yield service
 
 

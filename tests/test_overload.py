@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from conftest import Run
 from pairs import PAIRS, pair_id
-from services import Service, make_database, migrate, serve, wait_until
+from services import Service, migrate, serve, wait_until
 from variants import Answers, Render
 
 POOL_SIZE = 5
@@ -27,13 +27,6 @@ from sqlalchemy import text
 {async_}def hold(session: DbSession) -> None:
     {await_}session.execute(text("SELECT pg_advisory_xact_lock(1)"))
 """
-
-
-@pytest.fixture
-def database_url(server_url: str) -> Iterator[str]:
-    """A database of the test's own."""
-    with make_database(server_url) as url:
-        yield url
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Run
+from conftest import Run, make_database
 from pairs import PAIRS, pair_id, run_scenario
 from pgbouncer import PgBouncer, Processes, run_pgbouncer
-from services import make_database
 from sqlalchemy import make_url
 from variants import Render
 

