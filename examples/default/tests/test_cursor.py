@@ -147,6 +147,7 @@ async def test_a_cancelled_statement_leaves_nothing() -> None:
             slow = text("INSERT INTO number SELECT :n FROM pg_sleep(30)")
             await connection.execute(slow, {"n": 2})
 
+    assert await count_numbers() == 1
     task = asyncio.create_task(insert_slowly())
     await asyncio.sleep(0.1)
     task.cancel()

@@ -83,3 +83,19 @@ async def test_a_connection_for_who_has_gone_is_for_the_next() -> None:
 
     assert await staying is connection
     assert (gone.cancelled(), going.cancelled()) == (True, True)
+
+
+async def test_a_connection_beyond_the_size_is_not_lost() -> None:
+    queue = FairQueue(1)
+    first: Any = object()
+    second: Any = object()
+    going = asyncio.create_task(greenlet_spawn(queue.get, True, 10))
+    await asyncio.sleep(0)
+
+    queue.put_nowait(first)
+    queue.put_nowait(second)
+    going.cancel()
+    await asyncio.wait([going])
+
+    assert going.cancelled()
+    assert {queue.get_nowait(), queue.get_nowait()} == {first, second}

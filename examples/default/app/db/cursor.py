@@ -27,8 +27,8 @@ class PipelinedCursor(AsyncCursor[Any]):
     first, such as COPY, a server-side cursor or several statements in a string, has the
     driver's own BEGIN.
 
-    All of it happens in the generator that psycopg runs under the connection's lock, so
-    that nobody else ever meets a connection without its transaction.
+    All of it happens in the generator that psycopg runs under the connection's lock: no
+    other task or thread comes in between.
     """
 
     def _execute_gen(
@@ -59,7 +59,7 @@ class PipelinedCursor(AsyncCursor[Any]):
             failure = error
             raise
         except BaseException:
-            # Interrupted, and nobody reads the answers that are under way.
+            # Abandoned, and nobody reads the answers that are under way.
             connection.pgconn.finish()
             raise
         finally:

@@ -43,17 +43,20 @@ def replace_stale_connections(
 
     @event.listens_for(engine, "checkout")
     def replace(_: object, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        if (idle_since := entry.info.get(_IDLE_SINCE)) is None:
+            # It has just been opened.
+            return
         now = time.time()
-        idle_for = now - entry.info.get(_IDLE_SINCE, now)
-        if now >= entry.info[_EXPIRES] or idle_for >= max_idle or _is_closed(entry):
+        is_stale = now >= entry.info[_EXPIRES] or now - idle_since >= max_idle
+        if is_stale or _is_closed(entry):
             raise DisconnectionError
 
 
 def _is_closed(entry: ConnectionPoolEntry) -> bool:
     """Whether the server, or the kernel, has closed the connection.
 
-    No round trip: an idle connection has nothing to say, so if its socket is readable,
-    it holds the server's goodbye or a reset.
+    No round trip: an idle connection hardly has anything to say, so if its socket is
+    readable, it holds the server's goodbye or a reset.
     """
     connection: Any = entry.driver_connection
     if connection.closed:

@@ -2,10 +2,12 @@
 
 import logging
 import math
+import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import greenlet
@@ -145,11 +147,15 @@ def _watch_queries(engine: Engine) -> None:
 
 def _call_stack() -> Stack:
     """Return the calls that lead here, the innermost first."""
-    # The pool runs in a greenlet of SQLAlchemy's, the application in that one's parent.
+    calls: list[tuple[CodeType, int]] = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and len(calls) < _STACK_DEPTH:
+        calls.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    # The pool runs in a greenlet of SQLAlchemy's, what awaits it in that one's parent.
     parent = greenlet.getcurrent().parent
     frame = parent.gr_frame if parent is not None else None
-    calls: list[tuple[CodeType, int]] = []
-    while frame is not None and len(calls) < _STACK_DEPTH:
+    while frame is not None and len(calls) < 2 * _STACK_DEPTH:
         calls.append((frame.f_code, frame.f_lineno))
         frame = frame.f_back
     return tuple(calls)
@@ -160,3 +166,8 @@ def _format(stack: Stack) -> str:
     own = (call for call in stack if not call[0].co_filename.startswith(_SQLALCHEMY))
     calls = (f"  {c.co_filename}:{line} in {c.co_qualname}" for c, line in own)
     return "\n".join(calls)
+
+
+if hasattr(os, "register_at_fork"):
+    # What the parent holds is the parent's.
+    os.register_at_fork(after_in_child=_held.clear)

@@ -22,12 +22,8 @@ class FairQueue(AsyncAdaptedQueue[ConnectionPoolEntry]):
 
     def put_nowait(self, item: ConnectionPoolEntry) -> None:
         """Give `item` to the first who waits, or else keep it."""
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(item)
-                return
-        super().put_nowait(item)
+        if not self._hand_over(item):
+            super().put_nowait(item)
 
     def get(
         self,
@@ -52,12 +48,21 @@ class FairQueue(AsyncAdaptedQueue[ConnectionPoolEntry]):
                 try:
                     return await waiter
                 except asyncio.CancelledError:
-                    # Handed over in the moment in which nobody wanted it any more.
-                    if not waiter.cancelled():
-                        self.put_nowait(waiter.result())
+                    # Handed over in the moment in which nobody wanted it any more. It is
+                    # kept even beyond the size: the pool then closes the next one.
+                    if not waiter.cancelled() and not self._hand_over(waiter.result()):
+                        self._queue._put(waiter.result())
                     raise
         except TimeoutError:
             raise Empty from None
+
+    def _hand_over(self, item: ConnectionPoolEntry) -> bool:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(item)
+                return True
+        return False
 
 
 class FairQueuePool(AsyncAdaptedQueuePool):
