@@ -145,7 +145,8 @@ import threading
 
 KILL = '''
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-    WHERE application_name = 'my-api' AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND application_name = 'my-api'
+      AND pid <> pg_backend_pid()
 '''
 """
 
@@ -242,7 +243,7 @@ def check_cold_starts(
 def test_a_cold_start_asks_nothing_more_than_the_driver(
     render: Render,
     run: Run,
-    server_url: str,
+    database_url: str,
     record_property: Record,
     answers: Answers,
 ) -> None:
@@ -250,9 +251,9 @@ def test_a_cold_start_asks_nothing_more_than_the_driver(
         run,
         render,
         answers,
-        get_socket(server_url),
-        DB_URL="postgresql://postgres@127.0.0.1:{}/postgres",
-        DB_DIRECT_URL=server_url,
+        get_socket(database_url),
+        DB_URL=f"postgresql://postgres@127.0.0.1:{{}}/{make_url(database_url).database}",
+        DB_DIRECT_URL=database_url,
     )
 
     check_cold_starts(counts, answers, "trust", record_property)

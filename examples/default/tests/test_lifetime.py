@@ -60,6 +60,19 @@ async def test_an_idle_connection_is_replaced(wait: Callable[[float], None]) -> 
     assert await get_backend() != before
 
 
+async def test_the_log_does_not_name_what_is_replaced(
+    wait: Callable[[float], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    await get_backend()
+    wait(10)
+
+    await get_backend()
+
+    assert "connection" not in caplog.text
+
+
 async def test_connections_are_replaced_at_different_ages(
     wait: Callable[[float], None],
 ) -> None:

@@ -1,12 +1,16 @@
 """A pool that serves tasks in the order in which they came."""
 
 import asyncio
+import logging
 from collections import deque
 
 from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_
 from sqlalchemy.util.queue import AsyncAdaptedQueue, Empty
+
+# As SQLAlchemy does for its own pools: on INFO they name connections.
+logging.getLogger(__name__).setLevel(logging.WARNING)
 
 
 class FairQueue(AsyncAdaptedQueue[ConnectionPoolEntry]):
