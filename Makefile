@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test bench check
 demo: $(UV)     ## render the default answers and run what comes out
-	uv run tests/demo.py
+	uv run tests/support/demo.py
 
 test: $(UV)     ## render every variant, check it, run its tests
 	uv run pytest

@@ -5,52 +5,30 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 from pytest_copie.plugin import Copie
-from sqlalchemy import make_url
-from tls_server import Servers, run_servers
-from variants import QUESTIONS, ROOT, Answer, Render
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from support.databases import make_database
+from support.processes import Run, inherited
+from support.variants import QUESTIONS, ROOT, Answer, Render
+from support.workers import publish
 
-# What this run, or its caller, sets for itself, and what would configure a database.
-NOT_INHERITED = (
-    "COPIER_",
-    "COV_",
-    "DATABASE_URL",
-    "DB_",
-    "GIT_",
-    "PG",
-    "POSTGRES_",
-    "PYTEST_",
-    "PYTHONDONTWRITEBYTECODE",
-    "UV_FROZEN",
-    "UV_LOCKED",
-    "UV_NO_SYNC",
-    "UV_PROJECT",
-    "VIRTUAL_ENV",
-)
+if TYPE_CHECKING:
+    from support.tls_server import Servers
 
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of the user, without what belongs to this test run."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(NOT_INHERITED)
-    }
     # The user's own settings could answer questions, or trust the template.
     settings = tmp_path_factory.mktemp("settings") / "settings.yml"
     settings.write_text("{}\n", encoding="utf-8")
-    return inherited | {"COPIER_SETTINGS_PATH": str(settings)}
+    return inherited() | {"COPIER_SETTINGS_PATH": str(settings)}
 
 
 @pytest.fixture(scope="session")
@@ -81,13 +59,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     folder = (base if worker_id == "master" else base.parent) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
-
-
-def publish(folder: Path, place: Path) -> Path:
-    """Move a folder to its place, where another worker may have been faster."""
-    with suppress(OSError):
-        folder.rename(place)
-    return place
 
 
 @pytest.fixture(scope="session")
@@ -140,19 +111,6 @@ def server_url(testrun_uid: str) -> Iterator[str]:
         yield server.get_uri()
 
 
-@contextmanager
-def make_database(server_url: str) -> Iterator[str]:
-    """Make a database of its own on a server, and yield its URL."""
-    name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            url = make_url(server_url).set(database=name)
-            yield url.render_as_string(hide_password=False)
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
 @pytest.fixture
 def database_url(server_url: str) -> Iterator[str]:
     """The URL of a database of the test's own."""
@@ -161,8 +119,11 @@ def database_url(server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
+def servers() -> "Iterator[Servers]":
     """Servers with TLS and passwords: a test may add to them, and changes nothing."""
+    # Only on Unix; what is tested on Windows asks for none.
+    from support.tls_server import run_servers
+
     with run_servers() as servers:
         yield servers
 

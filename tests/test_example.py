@@ -4,8 +4,9 @@ import re
 import sys
 
 import pytest
-from conftest import Run
-from variants import ROOT
+
+from support.processes import Run
+from support.variants import ROOT
 
 FENCE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

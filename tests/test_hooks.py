@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from check_paths import find_problems
 from render_example import RenderError, differences, render, replace
 from sync_readme import question_table, replace_table

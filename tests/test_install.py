@@ -10,8 +10,9 @@ from importlib.metadata import files, packages_distributions
 from pathlib import Path
 
 import pytest
-from conftest import Run
-from variants import (
+
+from support.processes import Run
+from support.variants import (
     QUESTIONS,
     Answers,
     Render,

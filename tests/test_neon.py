@@ -13,10 +13,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import Run
-from neon import DOMAIN, ENDPOINT, PASSWORD, STEP_SECONDS, Neon
-from pairs import PAIRS, pair_id, run_scenario
-from variants import Answers, Render
+
+from support.neon import DOMAIN, ENDPOINT, PASSWORD, STEP_SECONDS, Neon
+from support.pairs import PAIRS, pair_id, run_scenario
+from support.processes import Run
+from support.variants import Answers, Render
 
 POOLED = f"{ENDPOINT}-pooler"
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Run
-from network import SERVER, Network, can_connect_hosts, connect_hosts
-from pairs import PAIRS, pair_id, run_scenario
-from services import Service, migrate, serve, wait_until
 from sqlalchemy import make_url
-from variants import Answers, Render
+
+from support.network import SERVER, Network, can_connect_hosts, connect_hosts
+from support.pairs import PAIRS, pair_id, run_scenario
+from support.processes import Run
+from support.services import Service, migrate, serve, wait_until
+from support.variants import Answers, Render
 
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx2
 import psycopg
 import pytest
-from conftest import Run
-from pairs import PAIRS, pair_id
-from services import Service, migrate, serve, wait_until
-from variants import Answers, Render
+
+from support.pairs import PAIRS, pair_id
+from support.processes import Run
+from support.services import Service, migrate, serve, wait_until
+from support.variants import Answers, Render
 
 POOL_SIZE = 5
 CLIENTS = 50

@@ -13,11 +13,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Run, make_database
-from pairs import PAIRS, pair_id, run_scenario
-from pgbouncer import PgBouncer, Processes, run_pgbouncer
 from sqlalchemy import make_url
-from variants import Render
+
+from support.databases import make_database
+from support.pairs import PAIRS, pair_id, run_scenario
+from support.pgbouncer import PgBouncer, Processes, run_pgbouncer
+from support.processes import Run
+from support.variants import Render
 
 Report = Callable[[object], None]
 Start = Callable[..., AbstractContextManager[Processes]]

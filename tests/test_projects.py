@@ -8,9 +8,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import Run
-from pairs import PAIRS, pair_id
-from variants import Answers, Render, all_variants, pairwise, variant_id
+
+from support.pairs import PAIRS, pair_id
+from support.processes import Run
+from support.variants import Answers, Render, all_variants, pairwise, variant_id
 
 each_variant = pytest.mark.parametrize(
     "answers", pairwise(all_variants()), ids=variant_id

@@ -8,8 +8,9 @@ from subprocess import CompletedProcess
 
 import pexpect
 import pytest
-from conftest import Run
-from variants import (
+
+from support.processes import Run
+from support.variants import (
     ANSWERS_FILE,
     QUESTIONS,
     Answer,

@@ -11,9 +11,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Run
 from mako.template import Template  # type: ignore[import-untyped]
-from variants import CONFIG, ROOT, Answers, Render, all_variants, pairwise, variant_id
+
+from support.processes import Run
+from support.variants import (
+    CONFIG,
+    ROOT,
+    Answers,
+    Render,
+    all_variants,
+    pairwise,
+    variant_id,
+)
 
 LAYER = """
     .copier-answers.yml

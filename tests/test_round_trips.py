@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Run
-from pairs import PAIRS, pair_id, run_scenario
-from round_trips import count_round_trips
-from services import migrate
 from sqlalchemy import make_url
-from tls_server import PASSWORD, USER, Servers
-from variants import Answers, Render
+
+from support.pairs import PAIRS, pair_id, run_scenario
+from support.processes import Run
+from support.round_trips import count_round_trips
+from support.services import migrate
+from support.tls_server import PASSWORD, USER, Servers
+from support.variants import Answers, Render
 
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 Record = Callable[[str, object], None]

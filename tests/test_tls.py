@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import Run
-from pairs import PAIRS, pair_id, run_scenario
-from tls_server import (
+
+from support.pairs import PAIRS, pair_id, run_scenario
+from support.processes import Run
+from support.tls_server import (
     HOST,
     PASSWORD,
     USER,
@@ -18,7 +19,7 @@ from tls_server import (
     Servers,
     run_front,
 )
-from variants import Answers, Render
+from support.variants import Answers, Render
 
 # One worker starts the servers.
 pytestmark = pytest.mark.xdist_group("tls")

@@ -10,12 +10,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import Run
-from pairs import PAIRS, pair_id, run_scenario
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
-from tls_server import Servers, administer
-from variants import Answers, Render
+
+from support.pairs import PAIRS, pair_id, run_scenario
+from support.processes import Run
+from support.tls_server import Servers, administer
+from support.variants import Answers, Render
 
 pytestmark = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 # Its servers are those of test_tls.

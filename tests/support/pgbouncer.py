@@ -16,8 +16,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
-from services import PATIENCE_SECONDS, wait_until
 from sqlalchemy import URL, make_url
+
+from support.services import PATIENCE_SECONDS, wait_until
 
 _CONFIG = """\
 [databases]

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-from conftest import Run
+
+from support.processes import Run
 
 PATIENCE_SECONDS = 60
 

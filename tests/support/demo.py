@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOCAL = ["uv", "run", "--quiet", "python", "-m", "app.db", "local", "--"]
 START_SECONDS = 60
 STOP_SECONDS = 30

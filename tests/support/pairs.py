@@ -7,8 +7,8 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
-from conftest import Run
-from variants import Answers, all_variants
+from support.processes import Run
+from support.variants import Answers, all_variants
 
 _DEFAULTS = all_variants()[0]
 

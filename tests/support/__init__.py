@@ -1,0 +1,1 @@
+"""What the tests lean on: servers, stand-ins, and the projects of each variant."""

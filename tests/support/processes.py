@@ -1,0 +1,35 @@
+"""Processes that see the environment of the user, and nothing of this test run."""
+
+import os
+import subprocess
+from collections.abc import Callable
+
+# What the fixture `run` is: it takes a command, a folder and variables.
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# What this run, or its caller, sets for itself, and what would configure a database.
+NOT_INHERITED = (
+    "COPIER_",
+    "COV_",
+    "DATABASE_URL",
+    "DB_",
+    "GIT_",
+    "PG",
+    "POSTGRES_",
+    "PYTEST_",
+    "PYTHONDONTWRITEBYTECODE",
+    "UV_FROZEN",
+    "UV_LOCKED",
+    "UV_NO_SYNC",
+    "UV_PROJECT",
+    "VIRTUAL_ENV",
+)
+
+
+def inherited() -> dict[str, str]:
+    """Return the variables that a process of the tests may see."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(NOT_INHERITED)
+    }
