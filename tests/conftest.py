@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,15 @@ import pytest
 from pytest_copie.plugin import Copie
 
 from support.databases import make_database
+from support.load import Report, Start, start_processes
+from support.pairs import PAIRS, pair_id
 from support.processes import Run, inherited
 from support.variants import QUESTIONS, ROOT, Answer, Render
 from support.workers import publish
 
+# Imported by the fixtures that need them: they run on Unix only, some tests do not.
 if TYPE_CHECKING:
+    from support.pgbouncer import PgBouncer
     from support.tls_server import Servers
 
 
@@ -121,7 +126,6 @@ def database_url(server_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def servers() -> "Iterator[Servers]":
     """Servers with TLS and passwords: a test may add to them, and changes nothing."""
-    # Only on Unix; what is tested on Windows asks for none.
     from support.tls_server import run_servers
 
     with run_servers() as servers:
@@ -137,6 +141,40 @@ def workshop() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="db-connection-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture(params=PAIRS, ids=pair_id)
+def project(request: pytest.FixtureRequest, render: Render) -> Path:
+    """The project of each driver pair, where a module has no other one."""
+    return render(**request.param)
+
+
+@pytest.fixture
+def pgbouncer(server_url: str, workshop: Path) -> "Iterator[PgBouncer]":
+    """PgBouncer with two server connections, to a database of the test's own."""
+    from support.pgbouncer import run_pgbouncer
+
+    with (
+        make_database(server_url) as direct_url,
+        run_pgbouncer(direct_url, workshop) as pgbouncer,
+    ):
+        yield pgbouncer
+
+
+@pytest.fixture
+def start(project: Path, run: Run) -> Start:
+    """Run functions behind `LOAD` in several processes, with both gates closed."""
+    return partial(start_processes, run, project)
+
+
+@pytest.fixture
+def report(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Report:
+    """Put what a test found out into the table."""
+    case = request.node.originalname.removeprefix("test_").replace("_", " ")
+    pair = request.node.callspec.id
+    return lambda found: record_property("table", f"pgbouncer: {pair}: {case}: {found}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

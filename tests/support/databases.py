@@ -1,7 +1,8 @@
-"""Databases that live as long as the test that asks for them."""
+"""Databases that live as long as a test asks for, and what they answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -19,3 +20,9 @@ def make_database(server_url: str) -> Iterator[str]:
             yield url.render_as_string(hide_password=False)
         finally:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def ask_all(client: psycopg.Connection, queries: list[str]) -> list[Any]:
+    """Return the one value that each of the queries gives."""
+    rows = [client.execute(query.encode()).fetchone() for query in queries]
+    return [row[0] for row in rows if row is not None]

@@ -1,4 +1,4 @@
-"""A PgBouncer in transaction mode, and gates for the processes that go through it."""
+"""A PgBouncer in transaction mode, in front of a PostgreSQL."""
 
 import os
 import pwd
@@ -6,9 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -95,46 +93,6 @@ class PgBouncer:
             return bool(self.show("VERSION"))
         except psycopg.OperationalError:
             return False
-
-
-class Processes:
-    """Processes that run at the same time, and the gates that they wait at.
-
-    A gate is an advisory lock that the keeper has, past PgBouncer.
-    """
-
-    def __init__(self, keeper: psycopg.Connection, runs: list[Future[Any]]) -> None:
-        self._keeper = keeper
-        self._runs = runs
-
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Wait until it is so; raise what ends a process before."""
-
-        def is_so() -> bool:
-            assert not [run.result() for run in self._runs if run.done()]
-            return condition()
-
-        wait_until(is_so)
-
-    def wait_at(self, gate: int) -> None:
-        """Wait until every process has arrived at a gate."""
-        arrived = """
-            SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
-            WHERE locktype = 'advisory' AND objid = %s AND NOT granted
-              AND datname = current_database()
-        """
-        wanted = (len(self._runs),)
-        self.wait_for(
-            lambda: self._keeper.execute(arrived, [gate]).fetchone() == wanted
-        )
-
-    def open(self, gate: int) -> None:
-        """Let everyone pass."""
-        self._keeper.execute("SELECT pg_advisory_unlock(%s)", [gate])
-
-    def join(self) -> list[Any]:
-        """Return what the workers of all of them have emitted."""
-        return list(chain.from_iterable(run.result() for run in self._runs))
 
 
 @contextmanager
