@@ -12,7 +12,7 @@ test: $(UV)     ## render every variant, check it, run its tests
 	uv run pytest
 
 bench: $(UV)    ## measure, and write the README's table and chart
-	PYTHONPATH=tests uv run --group bench python -m bench
+	PYTHONPATH=hooks:tests uv run --group bench python -m bench
 
 check: $(UV)    ## what pre-commit checks
 	uv run prek run --all-files

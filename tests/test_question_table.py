@@ -107,6 +107,18 @@ def test_a_choice_that_depends_on_two_answers_names_each_value_once(
     assert last_row == f"| `c` | {values} |  |"
 
 
+def test_a_help_of_several_lines_stays_in_its_cell(tmp_path: Path) -> None:
+    questionnaire = write(
+        tmp_path / "copier.yml",
+        "a:\n  type: bool\n  default: true\n"
+        "  help: |-\n    Which?\n\n      One: this.\n      Two: that.\n",
+    )
+
+    last_row = question_table(questionnaire).splitlines()[-1]
+
+    assert last_row == "| `a` | `yes`, `no` | Which? One: this. Two: that. |"
+
+
 def test_the_table_of_this_repository_names_every_question() -> None:
     table = question_table(HOOKS.parent / "copier.yml")
 

@@ -9,9 +9,9 @@ from subprocess import CompletedProcess
 import pexpect
 import pytest
 
+from questionnaire import ANSWERS_FILE
 from support.processes import Run
 from support.variants import (
-    ANSWERS_FILE,
     QUESTIONS,
     Answer,
     Answers,
