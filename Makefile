@@ -4,7 +4,12 @@ export PATH := $(dir $(UV)):$(PATH)
 # Without bytecode every process of the tests would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench check
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test bench check
+help:           ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
 demo: $(UV)     ## render the default answers and run what comes out
 	uv run tests/support/demo.py
 

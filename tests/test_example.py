@@ -18,6 +18,17 @@ def test_nothing_is_out_of_date(run: Run, hook: str) -> None:
     assert check.returncode == 0, check.stdout + check.stderr
 
 
+def test_make_says_what_each_of_its_targets_does(run: Run) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+
+    # Inside `make test`, make would say where it is too.
+    said = run("make", "--no-print-directory", cwd=ROOT)
+
+    targets = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split()
+    assert said.returncode == 0, said.stderr
+    assert re.findall(r"^(\w+) +\w", said.stdout, re.MULTILINE) == targets
+
+
 def test_each_make_command_in_the_readme_is_a_target_of_the_makefile() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     makefile = (ROOT / "Makefile").read_text("utf-8")
