@@ -3,7 +3,6 @@
 import platform
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -14,7 +13,7 @@ from bench.cold_start import ColdStart
 from bench.load import WAYS, WORK
 from support.variants import ROOT
 
-CHART = Path(__file__).with_name("throughput.svg")
+CHART = ROOT / "docs" / "throughput.svg"
 README = ROOT / "README.md"
 MARKED = re.compile(r"(?<=<!-- bench:start -->\n).*?(?=<!-- bench:end -->)", re.DOTALL)
 
