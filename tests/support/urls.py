@@ -1,4 +1,4 @@
-"""What a driver is given for a connection string, or the error, and all that it shows."""
+"""What a driver is given for a connection string, or the error, and its output."""
 
 import json
 from typing import Any
@@ -10,8 +10,8 @@ from support.variants import Answers, Render
 EXAMINE = """
 import ssl, traceback
 import certifi
-from app.db.endpoint import build_endpoint
-from app.db.url import parse_url
+from app.db.engine.connect_args import build_connect_args
+from app.db.engine.url import parse_url
 
 class Said(logging.Handler):
     def emit(self, record):
@@ -21,12 +21,15 @@ said = []
 logging.basicConfig(level=logging.DEBUG, handlers=[Said()])
 
 def examine(text):
-    endpoint = build_endpoint(
-        parse_url(text, setting="DB_URL"), setting="DB_URL", pooled=False,
+    built = build_connect_args(
+        parse_url(text), pooled=False,
         application_name="ours", connect_timeout=7, server_settings={},
     )
-    place = endpoint.url.get_dialect()().create_connect_args(endpoint.url)[1]
-    return {key: name(value) for key, value in (place | endpoint.connect_args).items()}
+    given = built.url.get_dialect()().create_connect_args(built.url)[1]
+    given |= built.arguments
+    for code in ("cursor_factory", "async_creator_fn"):
+        given.pop(code, None)
+    return {key: name(value) for key, value in given.items()}
 
 def name(value):
     if isinstance(value, ssl.SSLContext):
@@ -53,7 +56,7 @@ async def main():
 
 
 def examine(run: Run, render: Render, answers: Answers, texts: list[str]) -> list[Any]:
-    """Return of each text what the driver is given, or the error, and all that shows."""
+    """Return what the driver is given for each text, or the error, and the output."""
     found: list[Any] = run_scenario(
         run, render(**answers), EXAMINE, TEXTS=json.dumps(texts)
     )

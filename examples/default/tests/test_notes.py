@@ -3,28 +3,22 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import FastAPI
 from httpx2 import AsyncClient
 
-from app.db import get_engine
-from app.main import app as application
+from app.db import dispose_engine, get_engine
 from app.models import Base
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
-async def tables(engines: None) -> AsyncIterator[None]:
+async def tables() -> AsyncIterator[None]:
     async with get_engine().begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     yield
     async with get_engine().begin() as connection:
         await connection.run_sync(Base.metadata.drop_all)
-
-
-@pytest.fixture
-def app() -> FastAPI:
-    return application
+    await dispose_engine()
 
 
 async def test_a_note_is_written_and_read(client: AsyncClient) -> None:
@@ -37,7 +31,7 @@ async def test_a_note_is_written_and_read(client: AsyncClient) -> None:
     assert (read.status_code, read.json()) == (200, note)
 
 
-async def test_a_note_that_is_not_there_is_a_404(client: AsyncClient) -> None:
+async def test_an_unknown_note_is_a_404(client: AsyncClient) -> None:
     response = await client.get("/notes/1")
 
     assert response.status_code == 404
@@ -54,7 +48,7 @@ async def test_a_text_that_does_not_fit_is_a_422(
 
 
 @pytest.mark.parametrize("note_id", ["0", "one", str(2**63)])
-async def test_an_id_that_cannot_be_is_a_422(client: AsyncClient, note_id: str) -> None:
+async def test_an_invalid_id_is_a_422(client: AsyncClient, note_id: str) -> None:
     response = await client.get(f"/notes/{note_id}")
 
     assert response.status_code == 422

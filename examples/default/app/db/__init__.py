@@ -1,38 +1,37 @@
-"""The database: everything that the rest of the application needs of it."""
+"""The database: everything that the rest of the application needs."""
 
-from app.db import metrics as metrics
-from app.db.check import (
-    ConnectionReport,
-    check_connection,
-)
-from app.db.connection import (
+from .application import add_database
+from .check import ConnectionReport, check_connection
+from .connection import (
     build_direct_engine,
     dispose_engine,
     get_engine,
+    get_pool_stats,
     get_read_engine,
 )
-from app.db.errors import (
-    DatabaseUnavailable,
-    add_error_handlers,
-    retry_transient,
-)
-from app.db.monitoring import (
-    check_connection_leaks,
-    get_pool_stats,
-)
-from app.db.session import (
+from .errors import DatabaseUnavailable, retry_transient
+from .monitoring import ConnectionLeak, PoolStats, check_connection_leaks
+from .session import (
     DbSession,
     ReadDbSession,
+    ReadSession,
+    WriteSession,
     get_db,
+    get_read_db,
     get_session,
 )
+from .settings import get_settings
 
 __all__ = [
+    "ConnectionLeak",
     "ConnectionReport",
     "DatabaseUnavailable",
     "DbSession",
+    "PoolStats",
     "ReadDbSession",
-    "add_error_handlers",
+    "ReadSession",
+    "WriteSession",
+    "add_database",
     "build_direct_engine",
     "check_connection",
     "check_connection_leaks",
@@ -40,7 +39,9 @@ __all__ = [
     "get_db",
     "get_engine",
     "get_pool_stats",
+    "get_read_db",
     "get_read_engine",
     "get_session",
+    "get_settings",
     "retry_transient",
 ]

@@ -1,4 +1,4 @@
-"""The command line: is the database there, and if not, one to work with."""
+"""The command line: check the database, or run one for development."""
 
 import argparse
 import asyncio
@@ -12,18 +12,18 @@ from alembic.command import upgrade
 from alembic.config import Config
 from pydantic import ValidationError
 
-from app.config.settings import get_settings
-from app.db.check import check_connection
-from app.db.connection import dispose_engine
-from app.db.errors import DatabaseUnavailable
-from app.db.local import run_server
+from .check import check_connection
+from .connection import dispose_engine
+from .errors import DatabaseUnavailable
+from .local import run_server
+from .settings import get_settings
 
 
 def main(arguments: list[str]) -> int:
     """Run a command of this module and return its exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("ping", help="connect once and say what answered")
+    commands.add_parser("ping", help="connect once and print what answered")
     commands.add_parser("local", help="start a PostgreSQL in .postgres/ and wait")
     parser.epilog = "local -- COMMAND ... runs COMMAND with it instead of waiting."
     # Split by hand: what argparse makes of `--` differs between versions of Python.
@@ -56,7 +56,7 @@ async def ping() -> int:
 
 
 def local(command: list[str]) -> int:
-    """Run `command` with a server of its own, or print the server's URL and wait."""
+    """Start a server, then run `command` with it, or print its URL and wait."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with run_server() as url:
         os.environ.update(DB_URL=url, DB_DIRECT_URL=url)
@@ -74,7 +74,7 @@ def _run(command: list[str]) -> int:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # The terminal has interrupted the command too: let it end in its own time.
+            # The terminal interrupts the command too: wait until it has ended.
             return process.wait()
         except SystemExit:
             process.terminate()

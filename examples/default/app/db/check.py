@@ -1,19 +1,16 @@
-"""Ask the server who it is, and whether it does what the settings say."""
+"""Ask the server what it is, and whether the settings are in effect."""
 
 import logging
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from sqlalchemy import text
 
-from app.config.settings import Settings, get_settings
-from app.db.connection import (
-    get_engine,
-    is_pooled,
-)
-from app.db.errors import unavailable_as_such
+from .connection import get_engine, get_pool_stats, is_pooled
+from .engine.driver import is_tls
+from .errors import translate_errors
+from .settings import Settings, get_settings
 
 logger = logging.getLogger(__name__)
 
@@ -25,26 +22,27 @@ _PROBE = text(
            extract(epoch FROM CAST(current_setting('statement_timeout') AS interval)),
            CAST(current_setting('max_connections') AS integer)
            - CAST(current_setting('superuser_reserved_connections') AS integer)
-           - CAST(coalesce(current_setting('reserved_connections', true), '0') AS integer)
+           - CAST(coalesce(current_setting('reserved_connections', true), '0') AS
+             integer)
     """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """What a server said when it was asked.
+    """What a server reported about itself and about a connection.
 
     Attributes:
         database: The database's name.
         user: The role that queries run as.
-        server_version: Such as `18.1`.
+        server_version: For example `18.1`.
         latency_ms: Milliseconds that one query took, there and back.
         is_tls: Whether the connection is encrypted.
         is_pooled: Whether a transaction pooler is in between.
         statement_timeout: Seconds that a statement outside a transaction may take.
         max_connections: Connections that the server has for all of its clients.
-        connection_budget: Connections that all of our processes may open: processes
-            times what the pool keeps and adds. 0 when there is no pool.
+        connection_budget: Connections that all of our processes may open: the number of
+            processes times the limit of the pool. 0 when there is no pool.
     """
 
     database: str
@@ -61,21 +59,21 @@ class ConnectionReport:
 async def check_connection() -> ConnectionReport:
     """Connect once and report what the server says.
 
-    Says in the log, once in each process, how many connections our processes may open of
-    those that the server has, and whether `DB_STATEMENT_TIMEOUT` has an effect, for
-    proxies drop what they do not know without a word.
+    Logs once for each process (a) how many connections all processes may open, against
+    the server's limit, and (b) a warning if `DB_STATEMENT_TIMEOUT` is not in effect,
+    because some poolers drop it.
 
     Raises:
         DatabaseUnavailable: No connection could be made.
     """
     engine = get_engine().execution_options(isolation_level="AUTOCOMMIT")
-    with unavailable_as_such():
+    with translate_errors():
         async with engine.connect() as connection:
             started = time.perf_counter()
             row = (await connection.execute(_PROBE)).one()
             latency = time.perf_counter() - started
-            pooled_connection = await connection.get_raw_connection()
-            is_tls = _is_tls(pooled_connection.driver_connection)
+            raw = await connection.get_raw_connection()
+            encrypted = is_tls(raw.driver_connection)
     database, user, version, statement_timeout, max_connections = row
     settings = get_settings()
     report = ConnectionReport(
@@ -83,23 +81,17 @@ async def check_connection() -> ConnectionReport:
         user=user,
         server_version=version,
         latency_ms=round(latency * 1000, 2),
-        is_tls=is_tls,
-        is_pooled=is_pooled(engine.url),
+        is_tls=encrypted,
+        is_pooled=is_pooled(),
         statement_timeout=float(statement_timeout),
         max_connections=max_connections,
-        connection_budget=settings.WEB_CONCURRENCY * _count_connections(settings),
+        connection_budget=settings.WEB_CONCURRENCY * get_pool_stats().limit,
     )
-    _comment(report, settings)
+    _log_findings(report, settings)
     return report
 
 
-def _count_connections(settings: Settings) -> int:
-    """Return how many connections one process may open, or 0 when it has no pool."""
-    pool = settings.get_pool_config()
-    return pool["pool_size"] and pool["pool_size"] + pool["max_overflow"]
-
-
-def _comment(report: ConnectionReport, settings: Settings) -> None:
+def _log_findings(report: ConnectionReport, settings: Settings) -> None:
     wanted = settings.DB_STATEMENT_TIMEOUT
     if report.statement_timeout != wanted:
         role = report.user
@@ -110,24 +102,19 @@ def _comment(report: ConnectionReport, settings: Settings) -> None:
         )
     if report.is_pooled or not report.connection_budget:
         return
+    processes = settings.WEB_CONCURRENCY
     _log_once(
         logging.INFO,
-        f"connections: {settings.WEB_CONCURRENCY} (processes) x "
-        f"{_count_connections(settings)} (pool) = {report.connection_budget}, of the "
-        f"{report.max_connections} that the server has",
+        f"connections: {processes} (processes) x {get_pool_stats().limit} (pool) = "
+        f"{report.connection_budget}, of the server's {report.max_connections}",
     )
     if report.connection_budget > report.max_connections:
         _log_once(
             logging.WARNING,
-            "too many connections for this server: lower DB_POOL_SIZE or WEB_CONCURRENCY",
+            "too many connections for the server: lower DB_POOL_SIZE or WEB_CONCURRENCY",
         )
 
 
 @cache
 def _log_once(level: int, message: str) -> None:
     logger.log(level, message)
-
-
-def _is_tls(driver_connection: Any) -> bool:
-    """Ask the client's end: a proxy such as Neon's ends TLS before the server."""
-    return bool(driver_connection.pgconn.ssl_in_use)

@@ -1,24 +1,19 @@
-"""Metrics for Prometheus, named as OpenTelemetry names them."""
+"""Metrics for Prometheus, named after OpenTelemetry's semantic conventions."""
 
-import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 from weakref import WeakValueDictionary
 
 from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine
 
-from app.db.engine import on_engine_created
-from app.db.monitoring import (
-    QUERY_STARTED,
-    get_pool_stats,
-)
+from .monitoring import read_pool
 
 _engines: WeakValueDictionary[str, Engine] = WeakValueDictionary()
 
-# The buckets that the semantic conventions advise for db.client.operation.duration.
+# The buckets are those of the conventions for db.client.operation.duration:
+# https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
 _duration = Histogram(
     "db_client_operation_duration_seconds",
     "Duration of database statements.",
@@ -28,10 +23,10 @@ _duration = Histogram(
 
 
 class PoolCollector(Collector):
-    """Reads the pools when Prometheus asks, so that nothing is counted in between."""
+    """Reads the pools when Prometheus asks, so nothing is counted in between."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the connections of each pool by state, and the most that it opens."""
+        """Yield the connections of each pool by state, and its limit."""
         count = GaugeMetricFamily(
             "db_client_connection_count",
             "Connections of the pool.",
@@ -43,22 +38,22 @@ class PoolCollector(Collector):
             labels=["pool_name"],
         )
         for name, engine in list(_engines.items()):
-            stats = get_pool_stats(engine.pool)
+            stats = read_pool(engine.pool)
             count.add_metric([name, "used"], stats.used)
             count.add_metric([name, "idle"], stats.idle)
-            maximum.add_metric([name], stats.max)
+            maximum.add_metric([name], stats.limit)
         yield from (count, maximum)
 
 
 REGISTRY.register(PoolCollector())
 
 
-@on_engine_created
-def _measure(engine: Engine) -> None:
+def measure(engine: Engine) -> Callable[[float], None]:
+    """Publish the pool of an engine.
+
+    Returns:
+        A function to call with the duration of each statement in seconds.
+    """
     name = engine.pool.logging_name or "default"
     _engines[name] = engine
-
-    @event.listens_for(engine, "after_cursor_execute")
-    def observe(connection: Connection, *_: Any) -> None:
-        elapsed = time.perf_counter() - connection.info[QUERY_STARTED]
-        _duration.labels(name).observe(elapsed)
+    return _duration.labels(name).observe

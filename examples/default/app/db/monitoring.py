@@ -1,33 +1,21 @@
 """Pool figures, connections held too long, slow queries."""
 
 import logging
-import math
 import os
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
-import greenlet
-import sqlalchemy
-from sqlalchemy import Connection, Engine, Pool, QueuePool, event
+from sqlalchemy import Connection, Engine, Pool, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.config.settings import get_settings
-from app.db.connection import get_engine
-from app.db.engine import on_engine_created
+from .callstack import CallStack, format_call_stack, get_call_stack
+from .engine.pool import FairQueuePool
 
 logger = logging.getLogger(__name__)
 
-QUERY_STARTED = "query_started"
-"""The key in `Connection.info` of the `time.perf_counter()` of the running statement."""
-
-Stack = tuple[tuple[CodeType, int], ...]
-
-_SQLALCHEMY = str(Path(sqlalchemy.__file__).parent)
-_STACK_DEPTH = 50
+_STARTED = "statement_started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +24,14 @@ class PoolStats:
 
     Attributes:
         size: Connections that the pool keeps; 0 when it keeps none.
-        max: Connections that it opens at most; 0 when there is no limit.
+        limit: Connections that it opens at most; 0 when there is no limit.
         used: Connections in use.
         idle: Connections that wait for use.
-        overflow: Connections beyond `size`, closed when they come back.
+        overflow: Connections beyond `size`, closed when they are returned.
     """
 
     size: int
-    max: int
+    limit: int
     used: int
     idle: int
     overflow: int
@@ -51,14 +39,14 @@ class PoolStats:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLeak:
-    """A connection that was not given back in time.
+    """A connection that was not returned in time.
 
     Attributes:
-        held_for: Seconds since it was taken.
-        stack: The calls that led to where it was taken, that place first.
+        held_seconds: Seconds since it was taken.
+        stack: The call stack at checkout, innermost call first.
     """
 
-    held_for: float
+    held_seconds: float
     stack: str
 
 
@@ -66,24 +54,24 @@ class ConnectionLeak:
 class _Held:
     pool: str | None
     since: float
-    stack: Stack
+    leak_after: float
+    stack: CallStack
 
 
 _held: dict[ConnectionPoolEntry, _Held] = {}
 
 
-def get_pool_stats(pool: Pool | None = None) -> PoolStats:
-    """Return how the connections of a pool are used, by default of `get_engine()`'s."""
-    pool = get_engine().pool if pool is None else pool
-    if not isinstance(pool, QueuePool):
+def read_pool(pool: Pool) -> PoolStats:
+    """Return how the connections of a pool are used."""
+    if not isinstance(pool, FairQueuePool):
         used = sum(held.pool == pool.logging_name for held in list(_held.values()))
-        return PoolStats(size=0, max=0, used=used, idle=0, overflow=0)
+        return PoolStats(size=0, limit=0, used=used, idle=0, overflow=0)
     return PoolStats(
         size=pool.size(),
-        max=pool.size() + get_settings().DB_MAX_OVERFLOW,
+        limit=pool.limit,
         used=pool.checkedout(),
         idle=pool.checkedin(),
-        # A pool that has not opened all of its connections yet counts below zero.
+        # Below zero until the pool has opened all of its connections.
         overflow=max(0, pool.overflow()),
     )
 
@@ -92,37 +80,55 @@ def check_connection_leaks(threshold: float | None = None) -> list[ConnectionLea
     """Return the connections that are held for too long, the oldest first.
 
     Args:
-        threshold: Seconds, by default `DB_LEAK_THRESHOLD`.
+        threshold: Seconds; 0 returns every connection in use. By default
+            `DB_LEAK_THRESHOLD`.
     """
-    threshold = threshold or get_settings().DB_LEAK_THRESHOLD or math.inf
     now = time.monotonic()
-    return [
-        ConnectionLeak(held_for=now - held.since, stack=_format(held.stack))
-        for held in sorted(_held.values(), key=lambda held: held.since)
-        if now - held.since >= threshold
-    ]
+    leaks = []
+    for held in list(_held.values()):
+        seconds = now - held.since
+        limit = held.leak_after if threshold is None else threshold
+        if seconds >= limit and (held.leak_after or threshold is not None):
+            leaks.append(ConnectionLeak(seconds, format_call_stack(held.stack)))
+    return sorted(leaks, key=lambda leak: leak.held_seconds, reverse=True)
 
 
-@on_engine_created
-def _watch_connections(engine: Engine) -> None:
-    threshold = get_settings().DB_LEAK_THRESHOLD
+def watch(
+    engine: Engine,
+    *,
+    leak_after: float,
+    slow_after: float,
+    on_statement: Callable[[float], None] | None = None,
+) -> None:
+    """Record who holds connections, and how long statements take.
+
+    Args:
+        engine: The engine to watch.
+        leak_after: Seconds after which a held connection counts as leaked; 0 records no
+            call stacks and reports none.
+        slow_after: Seconds after which a statement is logged; 0 logs none.
+        on_statement: Called with the duration of each statement in seconds.
+    """
+    _watch_connections(engine, leak_after)
+    _watch_statements(engine, slow_after, on_statement)
+
+
+def _watch_connections(engine: Engine, leak_after: float) -> None:
+    name = engine.pool.logging_name
 
     @event.listens_for(engine, "checkout")
     def checkout(_: object, entry: ConnectionPoolEntry, _proxy: object) -> None:
-        _held[entry] = _Held(
-            pool=engine.pool.logging_name,
-            since=time.monotonic(),
-            stack=_call_stack() if threshold else (),
-        )
+        stack = get_call_stack() if leak_after else ()
+        _held[entry] = _Held(name, time.monotonic(), leak_after, stack)
 
     @event.listens_for(engine, "checkin")
     def checkin(_: object, entry: ConnectionPoolEntry) -> None:
         held = _held.pop(entry, None)
-        if held is None or not threshold:
+        if held is None or not leak_after:
             return
         seconds = time.monotonic() - held.since
-        if seconds >= threshold:
-            stack = _format(held.stack)
+        if seconds >= leak_after:
+            stack = format_call_stack(held.stack)
             logger.warning("connection held for %.1f s, taken at\n%s", seconds, stack)
 
     @event.listens_for(engine, "detach")
@@ -130,44 +136,24 @@ def _watch_connections(engine: Engine) -> None:
         _held.pop(entry, None)
 
 
-@on_engine_created
-def _watch_queries(engine: Engine) -> None:
-    threshold = get_settings().DB_SLOW_QUERY_MS
-
+def _watch_statements(
+    engine: Engine,
+    slow_after: float,
+    on_statement: Callable[[float], None] | None,
+) -> None:
     @event.listens_for(engine, "before_cursor_execute")
     def start(connection: Connection, *_: Any) -> None:
-        connection.info[QUERY_STARTED] = time.perf_counter()
+        connection.info[_STARTED] = time.perf_counter()
 
     @event.listens_for(engine, "after_cursor_execute")
     def finish(connection: Connection, _: object, statement: str, *_rest: Any) -> None:
-        elapsed_ms = (time.perf_counter() - connection.info[QUERY_STARTED]) * 1000
-        if threshold and elapsed_ms >= threshold:
-            logger.warning("slow query, %.0f ms: %s", elapsed_ms, statement)
-
-
-def _call_stack() -> Stack:
-    """Return the calls that lead here, the innermost first."""
-    calls: list[tuple[CodeType, int]] = []
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and len(calls) < _STACK_DEPTH:
-        calls.append((frame.f_code, frame.f_lineno))
-        frame = frame.f_back
-    # The pool runs in a greenlet of SQLAlchemy's, what awaits it in that one's parent.
-    parent = greenlet.getcurrent().parent
-    frame = parent.gr_frame if parent is not None else None
-    while frame is not None and len(calls) < 2 * _STACK_DEPTH:
-        calls.append((frame.f_code, frame.f_lineno))
-        frame = frame.f_back
-    return tuple(calls)
-
-
-def _format(stack: Stack) -> str:
-    """Show a stack without the calls inside of SQLAlchemy."""
-    own = (call for call in stack if not call[0].co_filename.startswith(_SQLALCHEMY))
-    calls = (f"  {c.co_filename}:{line} in {c.co_qualname}" for c, line in own)
-    return "\n".join(calls)
+        seconds = time.perf_counter() - connection.info[_STARTED]
+        if on_statement is not None:
+            on_statement(seconds)
+        if slow_after and seconds >= slow_after:
+            logger.warning("slow query, %.3f s: %s", seconds, statement)
 
 
 if hasattr(os, "register_at_fork"):
-    # What the parent holds is the parent's.
+    # A forked child does not have the connections of its parent.
     os.register_at_fork(after_in_child=_held.clear)

@@ -1,4 +1,4 @@
-"""Sessions: one transaction for each request, and a context manager for all the rest."""
+"""Sessions: one transaction for each request, or in a context manager."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,34 +7,40 @@ from typing import Annotated, NewType
 from fastapi import Depends
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from app.db.connection import (
-    get_engine,
-    get_read_engine,
-)
-from app.db.errors import unavailable_as_such
+from .connection import get_engine, get_read_engine
+from .errors import translate_errors
 
 ReadSession = NewType("ReadSession", AsyncSession)
+"""A session that only reads. Take it in functions that must not write."""
+
 WriteSession = NewType("WriteSession", ReadSession)
+"""A session that reads and writes: a type checker accepts it wherever one reads."""
 
 
 @asynccontextmanager
-async def get_session() -> AsyncIterator[WriteSession]:
+async def get_session(
+    engine: AsyncEngine | None = None,
+) -> AsyncIterator[WriteSession]:
     """Open a unit of work: committed at the end, rolled back on any exception.
 
-    For jobs, scripts, streams and background tasks. Code inside never commits.
+    For jobs, scripts, streams and background tasks. Code inside may call `commit()`
+    itself: what follows is one more transaction, committed at the end.
+
+    Args:
+        engine: By default `get_engine()`.
 
     Raises:
         DatabaseUnavailable: No connection could be had, or it was lost.
+        sqlalchemy.exc.IntegrityError: And other errors of the last flush and of COMMIT.
     """
-    with unavailable_as_such():
-        async with (
-            AsyncSession(get_engine(), expire_on_commit=False) as session,
-            session.begin(),
-        ):
+    with translate_errors():
+        engine = engine or get_engine()
+        async with AsyncSession(engine, expire_on_commit=False) as session:
             yield WriteSession(ReadSession(session))
+            await session.commit()
 
 
 async def get_db() -> AsyncIterator[WriteSession]:
@@ -45,7 +51,7 @@ async def get_db() -> AsyncIterator[WriteSession]:
 
 async def get_read_db() -> AsyncIterator[ReadSession]:
     """Yield the request's session for reading. Use it by its alias, `ReadDbSession`."""
-    with unavailable_as_such():
+    with translate_errors():
         async with AsyncSession(
             get_read_engine(),
             expire_on_commit=False,
@@ -68,13 +74,14 @@ after a response of 200 (https://fastapi.tiangolo.com/advanced/advanced-dependen
 ReadDbSession = Annotated[ReadSession, Depends(get_read_db, scope="function")]
 """A session for a handler that only reads: one round trip for each statement.
 
-There is no transaction around several statements, and flushes and DML are refused;
-textual SQL is not parsed. A function that takes a `DbSession` does not take this one.
+There is no transaction around several statements. Flushes, INSERT, UPDATE and DELETE
+are refused. DANGER: textual SQL is not checked, so `text("DELETE ...")` runs and is
+committed at once. A function that takes a `WriteSession` does not accept this session.
 """
 
 
 class _ReadOnlySession(Session):
-    """Refuses to write, since without a transaction nothing could be rolled back."""
+    """Refuses to write, because without a transaction nothing could be rolled back."""
 
 
 @event.listens_for(_ReadOnlySession, "before_flush")

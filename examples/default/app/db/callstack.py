@@ -1,0 +1,36 @@
+"""The call stack of a checkout: cheap to take, and formatted only when it is shown."""
+
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+
+import greenlet
+import sqlalchemy
+
+CallStack = tuple[tuple[CodeType, int], ...]
+
+_DEPTH = 50
+_SQLALCHEMY = str(Path(sqlalchemy.__file__).parent)
+
+
+def get_call_stack() -> CallStack:
+    """Return the calls that lead to the caller's caller, innermost call first."""
+    calls: list[tuple[CodeType, int]] = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and len(calls) < _DEPTH:
+        calls.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    # SQLAlchemy runs the pool in a greenlet: the code that awaits it is in the parent.
+    parent = greenlet.getcurrent().parent
+    frame = parent.gr_frame if parent is not None else None
+    while frame is not None and len(calls) < 2 * _DEPTH:
+        calls.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(calls)
+
+
+def format_call_stack(stack: CallStack) -> str:
+    """Show a call stack without the calls inside SQLAlchemy, one call in each line."""
+    own = (call for call in stack if not call[0].co_filename.startswith(_SQLALCHEMY))
+    calls = (f"  {c.co_filename}:{line} in {c.co_qualname}" for c, line in own)
+    return "\n".join(calls)

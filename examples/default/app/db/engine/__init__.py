@@ -1,0 +1,81 @@
+"""The engine room: values in, an engine out. Knows neither settings nor FastAPI."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, NullPool, event, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from . import driver
+from .connect_args import ConnectArgs
+from .dialect import LEAN_DRIVERNAME
+from .pool import FairQueuePool
+from .recycle import replace_stale_connections
+
+
+def build_engine(
+    connect_args: ConnectArgs,
+    *,
+    name: str,
+    pool_size: int = 0,
+    max_overflow: int = 0,
+    pool_timeout: float = 30,
+    max_age: float = math.inf,
+    max_idle: float = math.inf,
+    lean: bool = True,
+    echo: bool = False,
+) -> AsyncEngine:
+    """Build an engine that replaces dead connections without asking the server.
+
+    Args:
+        connect_args: Where to connect, and how.
+        name: The pool's name in logs and metrics.
+        pool_size: Connections that are kept. 0 opens one for each use and keeps none.
+        max_overflow: Connections beyond `pool_size`, closed when they are returned.
+        pool_timeout: Seconds to wait for a connection of the pool.
+        max_age: Seconds after which a pooled connection is replaced.
+        max_idle: Seconds without use after which a pooled connection is replaced.
+        lean: Skip the queries SQLAlchemy runs on the first connection.
+            `inspect(engine)` then does not know the default schema.
+        echo: Log every statement, without the values of its parameters.
+    """
+    url = connect_args.url
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size:
+        pool = {
+            "poolclass": FairQueuePool,
+            "pool_size": pool_size,
+            "max_overflow": max_overflow,
+            "pool_timeout": pool_timeout,
+            # The last one returned is taken first, so that the others become idle.
+            "pool_use_lifo": True,
+        }
+    engine = create_async_engine(
+        url.set(drivername=LEAN_DRIVERNAME) if lean else url,
+        connect_args=connect_args.arguments,
+        pool_logging_name=name,
+        echo=echo,
+        hide_parameters=True,
+        **pool,
+        **driver.DIALECT_ARGUMENTS,
+    )
+    replace_stale_connections(engine.sync_engine, max_age=max_age, max_idle=max_idle)
+    if settings := connect_args.transaction_settings:
+        event.listen(engine.sync_engine, "begin", _set_local(settings))
+    return engine
+
+
+def _set_local(settings: Mapping[str, str]) -> Callable[[Connection], None]:
+    """Return a listener that applies settings to each transaction: one round trip.
+
+    Behind a pooler, a session-level SET would reach the next client of the server
+    connection.
+    """
+    statement = select(*[func.set_config(*item, True) for item in settings.items()])
+
+    def set_local(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.execute(statement)
+
+    return set_local

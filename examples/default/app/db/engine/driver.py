@@ -1,0 +1,81 @@
+"""What is particular to psycopg 3: arguments, connections, errors."""
+
+from typing import Any
+
+from sqlalchemy.dialects.postgresql import psycopg
+
+from . import libpq
+from .cursor import get_cursor_class
+from .libpq import (
+    FAILURE_TEXTS,
+    get_fileno,
+    get_message,
+    get_parameter,
+    get_server_version,
+    is_closed,
+)
+
+__all__ = [
+    "DIALECT_ARGUMENTS",
+    "DRIVERNAME",
+    "FAILURE_TEXTS",
+    "NAME",
+    "UNUSED_PARAMETERS",
+    "Dialect",
+    "build_arguments",
+    "get_fileno",
+    "get_message",
+    "get_parameter",
+    "get_server_version",
+    "get_sqlstate",
+    "is_closed",
+    "is_tls",
+    "reset_isolation_level",
+]
+
+NAME = "psycopg"
+DRIVERNAME = "postgresql+psycopg"
+Dialect = psycopg.PGDialectAsync_psycopg
+
+DIALECT_ARGUMENTS: dict[str, Any] = {"use_native_hstore": False}
+"""hstore costs the first connection three round trips, for a type that few use."""
+
+UNUSED_PARAMETERS = frozenset[str]()
+"""Parameters of libpq that psycopg has no counterpart for."""
+
+
+def build_arguments(
+    query: dict[str, str],
+    *,
+    pooled: bool,
+    **options: Any,
+) -> dict[str, Any]:
+    """Return the arguments of `psycopg.connect`, except those in the URL.
+
+    Args:
+        query: The parameters of the URL; those that are used are removed.
+        pooled: Whether a transaction pooler is in between.
+        options: The keyword arguments of `libpq.build_arguments`.
+    """
+    arguments = libpq.build_arguments(query, **options)
+    arguments["cursor_factory"] = get_cursor_class()
+    if pooled:
+        # A pooler may send the next statement to a server that has not prepared it.
+        arguments["prepare_threshold"] = None
+    return arguments
+
+
+def is_tls(connection: Any) -> bool:
+    """Whether the client's end is encrypted: a proxy may end TLS before the server."""
+    return bool(connection.pgconn.ssl_in_use)
+
+
+def reset_isolation_level(connection: Any) -> None:
+    """Go back to transactions at the server's default level, without a round trip."""
+    connection.set_autocommit(False)
+    connection.set_isolation_level(None)
+
+
+def get_sqlstate(error: BaseException | None) -> str | None:
+    """Return the error's SQLSTATE, if the server sent one."""
+    return getattr(error, "sqlstate", None)

@@ -1,0 +1,103 @@
+"""Health over HTTP: is the process alive, may it take traffic, how is the database?"""
+
+import asyncio
+import time
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from .check import ConnectionReport, check_connection
+from .connection import get_pool_stats
+from .engine.reasons import Reason
+from .errors import DatabaseUnavailable
+from .monitoring import PoolStats
+from .settings import get_settings
+
+
+def build_health_router() -> APIRouter:
+    """Build the routes `/health/live`, `/health/ready` and `/health/db`."""
+    router = APIRouter(prefix="/health", include_in_schema=False)
+    shared_check = _SharedCheck()
+
+    @router.get("/live")
+    async def live() -> dict[str, str]:
+        """Answer while the process can. Does no I/O, so that a database may sleep."""
+        return {"status": "pass"}
+
+    @router.get("/ready")
+    async def ready() -> JSONResponse:
+        """Answer 503 while the database cannot be reached.
+
+        A full pool is answered with 200 and "warn". DANGER: the database is not asked
+        then, so this does not notice when the pool is full because the database hangs.
+        """
+        if _is_full(get_pool_stats()):
+            return JSONResponse({"status": "warn"})
+        result = await shared_check.get_cached()
+        if isinstance(result, ConnectionReport):
+            return JSONResponse({"status": "pass"})
+        return JSONResponse({"status": "fail", "error": result}, status_code=503)
+
+    @router.get("/db")
+    async def database() -> JSONResponse:
+        """Ask the database now, for people and for deployments.
+
+        A probe that calls this more often than every five minutes keeps a compute
+        awake.
+        """
+        result = await shared_check.run()
+        stats = get_pool_stats()
+        body: dict[str, Any] = {"pool": asdict(stats)}
+        if isinstance(result, ConnectionReport):
+            body |= {"latency_ms": result.latency_ms, "database": result.database}
+            return JSONResponse({"status": "pass"} | body)
+        if _is_full(stats):
+            return JSONResponse({"status": "warn", "error": "pool_exhausted"} | body)
+        return JSONResponse({"status": "fail", "error": result} | body, status_code=503)
+
+    return router
+
+
+class _SharedCheck:
+    """Runs one check at a time, and shares its result between all who wait for it."""
+
+    def __init__(self) -> None:
+        self._running: asyncio.Future[ConnectionReport] | None = None
+        self._latest: ConnectionReport | Reason = "unavailable"
+        self._expires = 0.0
+
+    async def run(self) -> ConnectionReport | Reason:
+        """Return the report, or why there is none within `DB_HEALTH_TIMEOUT`."""
+        running = self._running
+        if running is None or running.done():
+            running = asyncio.ensure_future(check_connection())
+            running.add_done_callback(_retrieve_exception)
+            self._running = running
+        # Not cancelled after the timeout: a driver may need seconds to give up on a
+        # dead socket, and the next callers share this attempt instead of adding one.
+        await asyncio.wait({running}, timeout=get_settings().DB_HEALTH_TIMEOUT)
+        if not running.done():
+            return "timeout"
+        try:
+            return running.result()
+        except DatabaseUnavailable as error:
+            return error.reason
+
+    async def get_cached(self) -> ConnectionReport | Reason:
+        """Return the latest result, renewed after `DB_HEALTH_CACHE_TTL`."""
+        if time.monotonic() >= self._expires:
+            self._latest = await self.run()
+            self._expires = time.monotonic() + get_settings().DB_HEALTH_CACHE_TTL
+        return self._latest
+
+
+def _retrieve_exception(future: asyncio.Future[ConnectionReport]) -> None:
+    """Mark an error as seen, or asyncio logs "exception was never retrieved"."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _is_full(stats: PoolStats) -> bool:
+    return 0 < stats.limit <= stats.used

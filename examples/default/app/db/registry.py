@@ -1,0 +1,78 @@
+"""The engines that exist: of each name one for this process and event loop."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """One pool in two modes.
+
+    Attributes:
+        transactional: Begins a transaction with the first statement.
+        autocommit: Commits each statement by itself.
+        is_pooled: Whether a transaction pooler stands between them and the server.
+    """
+
+    transactional: AsyncEngine
+    autocommit: AsyncEngine
+    is_pooled: bool
+
+
+_engines: dict[tuple[asyncio.AbstractEventLoop | None, str], Engines] = {}
+_lock = threading.Lock()
+
+
+def get_engines(name: str, build: Callable[[], Engines]) -> Engines:
+    """Return the engines of a name, and build them if there are none yet."""
+    key = (_get_loop(), name)
+    if (engines := _engines.get(key)) is not None:
+        return engines
+    with _lock:
+        if key not in _engines:
+            _forget_closed_loops()
+            _engines[key] = build()
+        return _engines[key]
+
+
+def pop_engines() -> list[Engines]:
+    """Remove and return the engines of this event loop."""
+    with _lock:
+        keys = [key for key in _engines if key[0] is _get_loop()]
+        return [_engines.pop(key) for key in keys]
+
+
+def _get_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _forget_closed_loops() -> None:
+    """Drop the engines of event loops that have ended, as after `asyncio.run`.
+
+    Nobody can use or close their connections any more.
+    """
+    for loop, name in list(_engines):
+        if loop is not None and loop.is_closed():
+            engine = _engines.pop((loop, name)).transactional.sync_engine
+            engine.dispose(close=False)
+
+
+def _forget_engines() -> None:
+    """Leave the parent's connections to the parent, without closing them."""
+    global _lock
+    _lock = threading.Lock()
+    for engines in _engines.values():
+        engines.transactional.sync_engine.dispose(close=False)
+    _engines.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_engines)

@@ -1,0 +1,61 @@
+"""Fixtures of the layer's tests. They need nothing of the application."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+
+from app.db import dispose_engine, get_settings
+from app.db.testing import execute as execute_statement
+from app.db.testing import temporary_database
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database() -> Iterator[str]:
+    """Point the settings at a new database, which is dropped at the end."""
+    with temporary_database() as url:
+        yield url
+
+
+@pytest.fixture
+def execute() -> Callable[[str], Awaitable[None]]:
+    """Execute a statement outside of any transaction, not on the pool under test."""
+    return execute_statement
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Set environment variables for one test."""
+
+    def set_variables(**variables: object) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, str(value))
+        get_settings.cache_clear()
+
+    yield set_variables
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+async def engines() -> AsyncIterator[None]:
+    """Close the connections after the test."""
+    yield
+    await dispose_engine()
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """The fixture `app` of a test module, started, as its clients see it."""
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        yield client

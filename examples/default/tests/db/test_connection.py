@@ -1,0 +1,225 @@
+"""One engine for each process and event loop, and a report of its connection."""
+
+import asyncio
+import gc
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import NullPool, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import (
+    build_direct_engine,
+    check_connection,
+    dispose_engine,
+    get_engine,
+    get_read_engine,
+)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
+
+PID = text("SELECT pg_backend_pid()")
+
+
+def ask_a_child(question: Callable[[], bool]) -> bool:
+    """Answer a question in a forked process."""
+    child = os.fork()
+    if child == 0:
+        # Whatever happens, the child must not go on as a second run of the tests.
+        answer = False
+        try:
+            answer = question()
+        finally:
+            os._exit(0 if answer else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+async def show(setting: str) -> str:
+    """Ask the server for the value of a setting, in a transaction."""
+    async with get_engine().begin() as connection:
+        return str(await connection.scalar(text(f"SHOW {setting}")))
+
+
+async def test_each_event_loop_has_an_engine_of_its_own() -> None:
+    engine = get_engine()
+
+    async def get_another() -> AsyncEngine:
+        return get_engine()
+
+    with ThreadPoolExecutor(1) as executor:
+        other = executor.submit(asyncio.run, get_another()).result()
+
+    assert get_engine() is engine
+    assert other is not engine
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_each_call_may_have_a_new_event_loop(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_APPLICATION_NAME="one loop a call")
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = :name"
+
+    async def call() -> int:
+        async with get_read_engine().connect() as connection:
+            gc.collect()
+            parameters = {"name": "one loop a call"}
+            return int(await connection.scalar(text(count), parameters))
+
+    counts = [await asyncio.to_thread(asyncio.run, call()) for _ in range(5)]
+    get_engine()
+    gc.collect()
+
+    assert max(counts) <= 2
+
+
+async def test_disposing_twice_is_harmless() -> None:
+    first = get_engine()
+
+    await dispose_engine()
+    await dispose_engine()
+
+    assert get_engine() is not first
+    assert (await check_connection()).database.startswith("test_")
+
+
+async def test_the_report_is_what_the_server_says() -> None:
+    url = make_url(os.environ["DB_URL"])
+
+    report = await check_connection()
+
+    assert report.database == url.database
+    assert report.user == (url.username or report.user)
+    assert report.server_version[0].isdigit()
+    assert report.latency_ms > 0
+    assert not report.is_pooled
+    assert report.statement_timeout == 30
+
+
+async def test_connections_carry_the_name_and_the_limits(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_APPLICATION_NAME="my tests", DB_STATEMENT_TIMEOUT=12)
+
+    assert await show("application_name") == "my tests"
+    assert await show("statement_timeout") == "12s"
+    assert await show("lock_timeout") == "10s"
+    assert await show("idle_in_transaction_session_timeout") == "1min"
+
+
+async def test_limits_stay_in_the_transaction_behind_a_pooler(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOLED="true", DB_POOL_SIZE=1)
+
+    inside = await show("statement_timeout")
+
+    async with get_read_engine().connect() as connection:
+        outside = await connection.scalar(text("SHOW statement_timeout"))
+    assert (inside, outside) == ("30s", "0")
+    assert (await check_connection()).is_pooled
+
+
+async def test_a_limit_that_is_not_in_effect_is_logged_once(
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    configure(DB_POOLED="true", DB_STATEMENT_TIMEOUT=17)
+
+    await check_connection()
+    await check_connection()
+
+    assert caplog.text.count("SET statement_timeout = '17s'") == 1
+
+
+async def test_a_budget_above_the_servers_limit_is_a_warning(
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    configure(WEB_CONCURRENCY=500, DB_POOL_SIZE=4, DB_MAX_OVERFLOW=1)
+
+    report = await check_connection()
+
+    assert report.connection_budget == 2500
+    assert 0 < report.max_connections < 2500
+    assert "500 (processes) x 5 (pool) = 2500, of the server's " in caplog.text
+    assert "lower DB_POOL_SIZE or WEB_CONCURRENCY" in caplog.text
+
+
+async def test_a_budget_within_the_servers_limit_is_no_warning(
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    configure(UVICORN_WORKERS=2, DB_POOL_SIZE=4)
+
+    await check_connection()
+
+    assert "2 (processes) x 4 (pool) = 8, of the server's " in caplog.text
+    assert "WARNING" not in caplog.text
+
+
+async def test_a_pool_size_of_zero_keeps_no_connection(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOL_SIZE=0)
+
+    assert isinstance(get_engine().pool, NullPool)
+    assert (await check_connection()).connection_budget == 0
+
+
+async def test_the_direct_engine_has_no_limits() -> None:
+    engine = build_direct_engine()
+
+    async with engine.connect() as connection:
+        limit = await connection.scalar(text("SHOW statement_timeout"))
+
+    assert limit == "0"
+
+
+async def test_a_pooler_of_ones_own_needs_a_direct_url(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOLED="true")
+
+    with pytest.raises(ValueError, match="set DB_DIRECT_URL"):
+        build_direct_engine()
+
+
+async def test_the_direct_url_can_be_given(configure: Callable[..., None]) -> None:
+    configure(DB_POOLED="true", DB_DIRECT_URL="postgresql://elsewhere/database")
+
+    assert build_direct_engine().url.host == "elsewhere"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+async def test_a_forked_child_builds_its_own_engine() -> None:
+    engine = get_engine()
+
+    assert ask_a_child(lambda: get_engine() is not engine)
+    assert get_engine() is engine
+
+
+async def test_a_bad_url_names_its_setting(configure: Callable[..., None]) -> None:
+    configure(DB_REPLICA_URL="mysql://me:s3cret@host/name")
+
+    with pytest.raises(ValueError, match=r"^DB_REPLICA_URL must start with") as refused:
+        get_read_engine()
+
+    assert "s3cret" not in str(refused.value)
+
+
+async def test_reading_goes_to_the_replica(configure: Callable[..., None]) -> None:
+    url = make_url(os.environ["DB_URL"]).set(database="postgres")
+    configure(DB_REPLICA_URL=url.render_as_string(hide_password=False))
+
+    async with get_read_engine().connect() as connection:
+        database = await connection.scalar(text("SELECT current_database()"))
+
+    assert database == "postgres"
+    assert (await check_connection()).database.startswith("test_")

@@ -1,0 +1,127 @@
+"""Health reports the truth, in time, and no details of the connection."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+
+from app.db import dispose_engine, get_engine
+from app.db.health import build_health_router
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
+
+UNREACHABLE = "postgresql://someone:s3cret@127.0.0.1:1/database"
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app = FastAPI()
+    app.include_router(build_health_router())
+    return app
+
+
+@pytest.fixture
+def black_hole() -> Iterator[socket.socket]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        yield server
+
+
+async def test_a_process_is_live_without_a_database(
+    client: AsyncClient,
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_URL=UNREACHABLE)
+
+    response = await client.get("/health/live")
+
+    assert (response.status_code, response.json()) == (200, {"status": "pass"})
+
+
+async def test_a_process_with_a_database_is_ready(client: AsyncClient) -> None:
+    response = await client.get("/health/ready")
+
+    assert (response.status_code, response.json()) == (200, {"status": "pass"})
+
+
+async def test_the_database_is_named_and_measured(client: AsyncClient) -> None:
+    response = await client.get("/health/db")
+
+    body = response.json()
+    assert response.status_code == 200
+    assert body["status"] == "pass"
+    assert body["database"] == get_engine().url.database
+    assert body["latency_ms"] > 0
+    assert set(body["pool"]) == {"size", "limit", "used", "idle", "overflow"}
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/health/db"])
+async def test_a_database_that_is_down_is_a_503_without_details(
+    client: AsyncClient,
+    configure: Callable[..., None],
+    path: str,
+) -> None:
+    configure(DB_URL=UNREACHABLE)
+
+    response = await client.get(path)
+
+    body = response.json()
+    assert response.status_code == 503
+    assert (body["status"], body["error"]) == ("fail", "refused")
+    for detail in ("127.0", "someone", "s3cret"):
+        assert detail not in response.text
+
+
+async def test_a_check_ends_in_time_and_is_shared(
+    client: AsyncClient,
+    configure: Callable[..., None],
+    black_hole: socket.socket,
+) -> None:
+    configure(
+        DB_URL=f"postgresql://127.0.0.1:{black_hole.getsockname()[1]}/database",
+        DB_CONNECT_TIMEOUT=2,
+        DB_HEALTH_TIMEOUT=0.2,
+    )
+
+    async with asyncio.timeout(1):
+        responses = await asyncio.gather(*(client.get("/health/db") for _ in range(9)))
+
+    assert {response.status_code for response in responses} == {503}
+    assert {response.json()["error"] for response in responses} == {"timeout"}
+    black_hole.accept()[0].close()
+    with pytest.raises(BlockingIOError):
+        black_hole.accept()
+
+
+async def test_readiness_repeats_its_answer_for_a_while(
+    client: AsyncClient,
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_HEALTH_CACHE_TTL=60)
+    await client.get("/health/ready")
+
+    configure(DB_URL=UNREACHABLE)
+    await dispose_engine()
+
+    assert (await client.get("/health/ready")).status_code == 200
+    assert (await client.get("/health/db")).status_code == 503
+
+
+async def test_a_busy_pool_is_not_a_database_that_is_down(
+    client: AsyncClient,
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOL_SIZE=1, DB_HEALTH_TIMEOUT=0.3)
+
+    async with get_engine().connect():
+        ready = await client.get("/health/ready")
+        busy = await client.get("/health/db")
+    calm = await client.get("/health/db")
+
+    assert (ready.status_code, ready.json()) == (200, {"status": "warn"})
+    assert (busy.status_code, busy.json()["error"]) == (200, "pool_exhausted")
+    assert calm.json()["status"] == "pass"

@@ -1,0 +1,128 @@
+"""The pool serves its callers in order, and loses no connection when one leaves."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.util.queue import Full
+
+from app.db import get_engine, get_pool_stats
+from app.db.engine.pool import FairQueue, FairQueuePool
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
+
+
+async def test_the_pool_uses_the_queue_by_an_attribute_that_is_not_public(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOL_SIZE=2, DB_MAX_OVERFLOW=1)
+
+    its_pool = get_engine().pool
+
+    assert isinstance(its_pool, FairQueuePool)
+    assert isinstance(its_pool._pool, FairQueue)
+    assert its_pool.limit == 3
+    assert type(its_pool.recreate()) is type(its_pool)
+
+
+async def test_a_full_queue_takes_no_further_connection() -> None:
+    queue = FairQueue(1)
+    connection: Any = object()
+    queue.put(connection)
+
+    with pytest.raises(Full):
+        queue.put(connection)
+
+    assert queue.full()
+    assert queue.get_nowait() is connection
+    assert queue.empty()
+
+
+async def test_the_first_waiter_is_served_first(configure: Callable[..., None]) -> None:
+    configure(DB_POOL_SIZE=1, DB_POOL_TIMEOUT=10)
+    served: list[int] = []
+
+    async def use(number: int) -> None:
+        async with get_engine().connect():
+            served.append(number)
+
+    async with asyncio.TaskGroup() as tasks:
+        async with get_engine().connect():
+            for number in range(8):
+                tasks.create_task(use(number))
+            await asyncio.sleep(0)
+        # The connection has been returned, but this caller comes last.
+        await use(8)
+
+    assert served == list(range(9))
+
+
+async def test_no_task_starves(configure: Callable[..., None]) -> None:
+    configure(DB_POOL_SIZE=5, DB_POOL_TIMEOUT=10)
+    times_served: Counter[int] = Counter()
+
+    async def use(number: int) -> None:
+        while max(times_served.values(), default=0) < 20:
+            async with get_engine().connect() as connection:
+                await connection.execute(text("SELECT 1"))
+            times_served[number] += 1
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(50):
+            tasks.create_task(use(number))
+
+    assert len(times_served) == 50
+    assert min(times_served.values()) >= 15
+
+
+async def test_waiting_has_a_timeout(configure: Callable[..., None]) -> None:
+    configure(DB_POOL_SIZE=1, DB_POOL_TIMEOUT=0.05)
+    engine = get_engine()
+
+    async with engine.connect():
+        with pytest.raises(PoolTimeoutError):
+            await engine.connect()
+
+    async with engine.connect():
+        assert get_pool_stats().used == 1
+    assert get_pool_stats().idle == 1
+
+
+async def test_a_connection_for_a_cancelled_waiter_goes_to_the_next() -> None:
+    queue = FairQueue(1)
+    connection: Any = object()
+
+    def wait() -> asyncio.Task[Any]:
+        return asyncio.create_task(greenlet_spawn(queue.get, True, 10))
+
+    cancelled, cancelled_late, waiting = wait(), wait(), wait()
+    await asyncio.sleep(0)
+
+    cancelled.cancel()
+    queue.put_nowait(connection)
+    # The connection has been assigned to this one.
+    cancelled_late.cancel()
+
+    assert await waiting is connection
+    assert (cancelled.cancelled(), cancelled_late.cancelled()) == (True, True)
+
+
+async def test_a_connection_beyond_the_size_is_not_lost() -> None:
+    queue = FairQueue(1)
+    first: Any = object()
+    second: Any = object()
+    waiter = asyncio.create_task(greenlet_spawn(queue.get, True, 10))
+    await asyncio.sleep(0)
+
+    queue.put_nowait(first)
+    queue.put_nowait(second)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+
+    assert waiter.cancelled()
+    assert {queue.get_nowait(), queue.get_nowait()} == {first, second}

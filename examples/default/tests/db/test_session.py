@@ -1,0 +1,226 @@
+"""A 2xx is committed, and everything else is not."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from fastapi import FastAPI, HTTPException
+from httpx2 import AsyncClient
+from sqlalchemy import ForeignKey, insert, select, text
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.db import (
+    DatabaseUnavailable,
+    DbSession,
+    ReadDbSession,
+    dispose_engine,
+    get_engine,
+    get_session,
+    retry_transient,
+)
+from app.db.errors import add_error_handlers
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
+
+
+class Base(DeclarativeBase):
+    """The tables of these tests."""
+
+
+class Item(Base):
+    """A row whose parent is looked for at COMMIT."""
+
+    __tablename__ = "item"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    parent: Mapped[int | None] = mapped_column(
+        ForeignKey("item.id", deferrable=True, initially="DEFERRED"),
+    )
+
+
+@pytest.fixture(autouse=True)
+async def tables(engines: None) -> AsyncIterator[None]:
+    async with get_engine().begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    yield
+    async with get_engine().begin() as connection:
+        await connection.run_sync(Base.metadata.drop_all)
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app = FastAPI()
+    add_error_handlers(app)
+
+    @app.post("/items/{item_id}")
+    async def create(
+        session: DbSession,
+        item_id: int,
+        parent: int | None = None,
+    ) -> None:
+        session.add(Item(id=item_id, parent=parent))
+
+    @app.post("/refused/{item_id}")
+    async def refuse(session: DbSession, item_id: int) -> None:
+        session.add(Item(id=item_id))
+        await session.flush()
+        raise HTTPException(409)
+
+    @app.post("/committed/{item_id}")
+    async def commit(session: DbSession, item_id: int, fail: bool = False) -> None:
+        session.add(Item(id=item_id))
+        await session.commit()
+        session.add(Item(id=item_id + 1))
+        await session.flush()
+        if fail:
+            raise HTTPException(409)
+
+    @app.get("/items")
+    async def read(session: ReadDbSession) -> list[int]:
+        return list(await session.scalars(select(Item.id)))
+
+    @app.post("/read-only/flush")
+    async def flush_while_reading(session: ReadDbSession) -> None:
+        session.add(Item(id=1))
+        with pytest.raises(InvalidRequestError, match="use DbSession"):
+            await session.flush()
+
+    @app.post("/read-only/insert")
+    async def insert_while_reading(session: ReadDbSession) -> None:
+        with pytest.raises(InvalidRequestError, match="use DbSession"):
+            await session.execute(insert(Item).values(id=1))
+
+    return app
+
+
+async def count() -> int:
+    """Count the rows that are committed."""
+    async with get_engine().connect() as connection:
+        return len((await connection.execute(select(Item.id))).all())
+
+
+async def test_a_2xx_is_committed(client: AsyncClient) -> None:
+    response = await client.post("/items/1")
+
+    assert response.status_code == 200
+    assert await count() == 1
+    assert (await client.get("/items")).json() == [1]
+
+
+async def test_failing_commit_is_not_a_200(client: AsyncClient) -> None:
+    response = await client.post("/items/1?parent=2")
+
+    assert response.status_code == 500
+    assert await count() == 0
+
+
+async def test_a_handler_may_commit_and_go_on(client: AsyncClient) -> None:
+    response = await client.post("/committed/1")
+
+    assert response.status_code == 200
+    assert await count() == 2
+
+
+async def test_what_follows_a_commit_is_rolled_back_on_its_own(
+    client: AsyncClient,
+) -> None:
+    response = await client.post("/committed/1?fail=true")
+
+    assert response.status_code == 409
+    assert await count() == 1
+
+
+async def test_an_http_exception_rolls_back(client: AsyncClient) -> None:
+    response = await client.post("/refused/1")
+
+    assert response.status_code == 409
+    assert await count() == 0
+
+
+@pytest.mark.parametrize("way", ["flush", "insert"])
+async def test_a_session_for_reading_refuses_to_write(
+    client: AsyncClient,
+    way: str,
+) -> None:
+    response = await client.post(f"/read-only/{way}")
+
+    assert response.status_code == 200
+    assert await count() == 0
+
+
+async def test_an_exhausted_pool_is_a_503_that_says_when_to_come_back(
+    client: AsyncClient,
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOL_SIZE=1, DB_POOL_TIMEOUT=0.1)
+    await dispose_engine()
+
+    async with get_engine().connect():
+        response = await client.get("/items")
+
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+
+
+async def test_a_unit_of_work_is_committed_at_its_end() -> None:
+    async with get_session() as session:
+        session.add(Item(id=1))
+
+    assert await count() == 1
+
+
+async def test_a_unit_of_work_that_fails_is_rolled_back() -> None:
+    async def fail() -> None:
+        async with get_session() as session:
+            session.add(Item(id=1))
+            await session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+
+    assert await count() == 0
+
+
+async def test_objects_can_be_read_after_the_commit() -> None:
+    async with get_session() as session:
+        item = Item(id=1)
+        session.add(item)
+
+    assert item.id == 1
+
+
+async def test_a_connection_lost_in_use_is_database_unavailable(
+    execute: Callable[[str], Awaitable[None]],
+) -> None:
+    async def lose_the_connection() -> None:
+        async with get_session() as session:
+            pid = await session.scalar(text("SELECT pg_backend_pid()"))
+            await execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+            await session.scalar(text("SELECT 1"))
+
+    with pytest.raises(DatabaseUnavailable) as lost:
+        await lose_the_connection()
+
+    assert lost.value.reason == "disconnected"
+
+
+async def test_a_unit_of_work_is_tried_again_after_a_lost_connection(
+    execute: Callable[[str], Awaitable[None]],
+) -> None:
+    attempts = 0
+
+    @retry_transient
+    async def create() -> None:
+        nonlocal attempts
+        attempts += 1
+        async with get_session() as session:
+            pid = await session.scalar(text("SELECT pg_backend_pid()"))
+            if attempts == 1:
+                await execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+            session.add(Item(id=1))
+
+    await create()
+
+    assert attempts == 2
+    assert await count() == 1

@@ -1,0 +1,115 @@
+"""Any pasted connection string becomes a URL of this driver, or one clear sentence."""
+
+import pytest
+
+from app.db.engine.driver import DRIVERNAME
+from app.db.engine.url import (
+    get_addresses,
+    has_pooler_host,
+    is_remote,
+    parse_url,
+    to_direct,
+)
+
+NEON = "ep-cool-rain-a1b2c3.eu-central-1.aws.neon.tech"
+POOLED = NEON.replace(".eu", "-pooler.eu")
+QUERY = "sslmode=require&channel_binding=require"
+COPIED = f"postgresql://me:p%40ss@{POOLED}/neondb?{QUERY}"
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    ["postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg2"],
+)
+@pytest.mark.parametrize(
+    "wrapping",
+    ["{}", " {}\n", '"{}"', "psql '{}'", "DATABASE_URL={}", 'export DB_URL="{}"'],
+)
+def test_any_spelling_reaches_this_driver(scheme: str, wrapping: str) -> None:
+    text = wrapping.format(COPIED.replace("postgresql", scheme, 1))
+
+    url = parse_url(text)
+
+    assert url.drivername == DRIVERNAME
+    assert (url.username, url.password) == ("me", "p@ss")
+    assert (url.host, url.database) == (POOLED, "neondb")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "host/database",
+        "mysql://me:s3cret@host/database",
+        "postgresql://me:s3cret@host:port/database",
+        "postgresql://me:s3@cret@host/database",
+        "postgresql:me:s3cret@host",
+        "postgresql://me:s3@cret@host?sslmode=require",
+        "postgresql://me:s3cret@host:0/database",
+        "postgresql://me:s3cret@host:65536/database",
+        "postgresql://me:s3cret@ho st/database",
+        "postgresql://me:s3cret@host/data\nbase",
+        "postgresql://me:s3cret%00@host/database",
+        "postgresql://me:***@host/database",
+    ],
+)
+def test_a_bad_url_gets_one_sentence_without_the_password(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^[a-z][^\n]+$") as refused:
+        parse_url(text)
+
+    assert "cret" not in str(refused.value)
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize("text", [COPIED, f"postgresql:///neondb?host={POOLED}"])
+def test_neons_pooled_host_is_known_by_its_name(text: str) -> None:
+    pooled = parse_url(text)
+
+    direct = to_direct(pooled)
+
+    assert has_pooler_host(pooled)
+    assert not has_pooler_host(direct)
+    assert direct.host == NEON
+    assert to_direct(direct) == direct
+
+
+@pytest.mark.parametrize(
+    ("address", "remote"),
+    [
+        ("/database", False),
+        ("/database?host=/run/postgresql", False),
+        ("%2Frun%2Fpostgresql/database", False),
+        ("localhost/database", False),
+        ("127.0.0.1:5433/database", False),
+        ("[::1]:5433/database", False),
+        ("127.0.0.1:5433,10.0.0.1/database", True),
+        ("10.0.0.1/database", True),
+        (f"{NEON}/database", True),
+    ],
+)
+def test_loopback_and_sockets_are_not_remote(address: str, remote: bool) -> None:
+    url = parse_url(f"postgresql://{address}")
+
+    assert is_remote(url) is remote
+
+
+def test_several_hosts_are_kept_with_their_ports() -> None:
+    url = parse_url("postgresql://me:pw@one:5433,two,[::1]:5434/name")
+
+    assert get_addresses(url) == [("one", 5433), ("two", None), ("::1", 5434)]
+    assert (url.username, url.password, url.database) == ("me", "pw", "name")
+
+
+def test_a_socket_in_libpqs_spelling_is_a_directory() -> None:
+    url = parse_url("postgresql://me@%2Frun%2Fpostgresql/name")
+
+    assert get_addresses(url) == [("/run/postgresql", None)]
+
+
+def test_libpqs_names_behind_the_question_mark_are_understood() -> None:
+    text = "postgresql://host?user=me&password=pw&dbname=name"
+
+    url = parse_url(text)
+
+    assert (url.username, url.password, url.database) == ("me", "pw", "name")
+    assert not url.query

@@ -1,0 +1,74 @@
+"""Replace pooled connections that are closed, too old or idle for too long."""
+
+import random
+import select
+import time
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from . import driver
+
+_EXPIRES = "expires"
+_IDLE_SINCE = "idle_since"
+
+
+def replace_stale_connections(
+    engine: Engine,
+    *,
+    max_age: float,
+    max_idle: float,
+) -> None:
+    """Have the pool replace stale connections at checkout, without a round trip.
+
+    Uses `time.time()`: the monotonic clock may not advance while a container is
+    suspended.
+
+    Args:
+        engine: The engine whose pool it is.
+        max_age: Maximum age of a connection in seconds. Each connection gets 80 to 100
+            % of it at random, so that processes started together do not reconnect
+            together.
+        max_idle: Maximum seconds without use.
+    """
+
+    @event.listens_for(engine, "connect")
+    def set_expiry(_connection: object, entry: ConnectionPoolEntry) -> None:
+        entry.info[_EXPIRES] = time.time() + max_age * random.uniform(0.8, 1)
+
+    @event.listens_for(engine, "checkin")
+    def note_return(_connection: object, entry: ConnectionPoolEntry) -> None:
+        entry.info[_IDLE_SINCE] = time.time()
+
+    @event.listens_for(engine, "checkout")
+    def replace(_: object, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        if (idle_since := entry.info.get(_IDLE_SINCE)) is None:
+            # It has just been opened.
+            return
+        now = time.time()
+        is_stale = now >= entry.info[_EXPIRES] or now - idle_since >= max_idle
+        if is_stale or _is_closed(entry.driver_connection):
+            raise DisconnectionError
+
+
+def _is_closed(connection: Any) -> bool:
+    """Whether the server or the network has closed an idle connection.
+
+    The server sends nothing on an idle connection unless it closes it, so a readable
+    socket is treated as closed. A NOTICE or NOTIFY causes a harmless reconnect.
+    """
+    if driver.is_closed(connection):
+        return True
+    fileno = driver.get_fileno(connection)
+    return fileno is not None and (fileno < 0 or _is_readable(fileno))
+
+
+def _is_readable(fileno: int) -> bool:
+    if not hasattr(select, "poll"):
+        # Windows.
+        return bool(select.select([fileno], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(fileno, select.POLLIN)
+    return bool(poll.poll(0))
