@@ -1,0 +1,67 @@
+"""The template in two releases, and projects that follow it with git."""
+
+import re
+import shutil
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from support.hosts import COPIER
+from support.processes import Run
+
+# What the second release adds to some files, below the first line.
+LINE = "# New in the second release.\n"
+CHANGED = {"errors.py", "local.py", "main.py", "notes.py"}
+
+_CONDITIONS = re.compile(r"{%.*?%}|[.]jinja$")
+
+
+def make_releases(run: Run, template: Path, folder: Path) -> Path:
+    """Put a template into a git repository with the tags v1.0.0 and v2.0.0."""
+    shutil.copytree(template, folder)
+    start_repository(run, folder)
+    git(run, folder, "tag", "v1.0.0")
+    found = set()
+    for path in folder.glob("template/*/**/*.*"):
+        name = _CONDITIONS.sub("", path.name)
+        if name in CHANGED and path.parts[-2] != "tests":
+            first, rest = path.read_text("utf-8").split("\n", 1)
+            path.write_text(f"{first}\n{LINE}{rest}", "utf-8")
+            found.add(name)
+    assert found == CHANGED
+    commit(run, folder)
+    git(run, folder, "tag", "v2.0.0")
+    return folder
+
+
+def start_repository(run: Run, folder: Path) -> None:
+    """Put a folder and its files into a new git repository."""
+    git(run, folder, "init", "--quiet")
+    commit(run, folder)
+
+
+def commit(run: Run, folder: Path) -> None:
+    """Commit every change."""
+    git(run, folder, "add", "--all")
+    # Whatever the user's own settings are.
+    author = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+    options = ("--quiet", "--no-gpg-sign", "--no-verify", "--message=Change")
+    git(run, folder, *author, "commit", *options)
+
+
+def changes(run: Run, folder: Path) -> dict[str, str]:
+    """Return what git notices of each file that is not committed so, by its path."""
+    status = git(run, folder, "status", "--porcelain", "--untracked-files=all", "-z")
+    return {line[3:]: line[:2].strip() for line in status.split("\0") if line}
+
+
+def update(run: Run, project: Path, **answers: object) -> "CompletedProcess[str]":
+    """Run `copier update`, with answers that change."""
+    data = [f"--data={name}={answer}" for name, answer in answers.items()]
+    return run(COPIER, "update", "--defaults", *data, cwd=project)
+
+
+def git(run: Run, folder: Path, *arguments: str) -> str:
+    """Run git, and return its output."""
+    finished = run("git", *arguments, cwd=folder)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
