@@ -1,0 +1,131 @@
+"""What the layer's README says is so: its table of settings, its second database."""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import psycopg
+import pytest
+
+from support.databases import make_database
+from support.pairs import PAIRS, pair_id, run_scenario
+from support.processes import Run
+from support.variants import Answers, Render, all_variants
+
+SETTINGS = """
+import json
+from app.db.settings import Settings
+from pydantic_core import PydanticUndefined
+
+def find(environment):
+    values = Settings(_env_file=None, ENVIRONMENT=environment, DB_URL="unused")
+    return {name: getattr(values, name) for name in Settings.model_fields}
+
+def others(field):
+    return [str(choice) for choice in getattr(field.validation_alias, "choices", [])]
+
+print(json.dumps({
+    "development": find("development"),
+    "production": find("production"),
+    "aliases": {name: others(field) for name, field in Settings.model_fields.items()},
+}, default=str))
+"""
+
+# A unit of work in each database.
+SCENARIO = """
+async def main():
+    from app.db.session import get_reports_db
+    async with get_session() as session:
+        await session.execute(text("CREATE TABLE ours ()"))
+    async for session in get_reports_db():
+        await session.execute(text("CREATE TABLE reports ()"))
+    await dispose_engine()
+    emit("done")
+"""
+
+
+@pytest.mark.parametrize("runtime", ["server", "serverless"])
+def test_the_table_has_every_setting_and_its_default(
+    render: Render, run: Run, runtime: str
+) -> None:
+    project = render(**all_variants()[0] | {"runtime": runtime})
+    shown = run(sys.executable, "-c", SETTINGS, cwd=project)
+    assert shown.returncode == 0, shown.stderr
+    found = json.loads(shown.stdout)
+
+    rows = dict[str, tuple[str, str]]()
+    for line in (project / "app/db/README.md").read_text("utf-8").splitlines():
+        if match := re.match(r"\| `([A-Z_]+)` \| (.*) \| (.*) \|$", line):
+            rows[match[1]] = (match[2], match[3])
+
+    assert rows.keys() == found["development"].keys()
+    for name, (default, text) in rows.items():
+        named = set(re.findall(r"[A-Z_]{2,}", text)) | {name}
+        assert set(found["aliases"][name]) <= named, name
+        expected = [found[key][name] for key in ("development", "production")]
+        stated = re.fullmatch(r"`([^`]+)`(?:, in production `([^`]+)`)?", default)
+        if name not in {"DB_URL", "ENVIRONMENT"} and expected[0] is not None:
+            assert stated, default
+            assert [stated[1], stated[2] or stated[1]] == list(map(plain, expected))
+
+
+def plain(value: object) -> str:
+    """Write a default as the table does."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
+def test_the_recipe_for_a_second_database_works(
+    render: Render, run: Run, workshop: Path, server_url: str, answers: Answers
+) -> None:
+    project = workshop / "project"
+    shutil.copytree(render(**answers), project)
+    db = project / "app/db"
+    readme = (db / "README.md").read_text("utf-8")
+    recipe = readme.split("\n## A second database\n")[1]
+    (setting,) = re.findall(r"`settings.py`: `(.*)`", recipe)
+    engine, dependency = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)
+    insert_before(db / "settings.py", "    DB_REPLICA_URL: ", f"    {setting}")
+    append(db / "connection.py", dedent(engine))
+    imported = "from .connection import get_reports_engine"
+    insert_before(db / "session.py", "from .errors import", imported)
+    append(db / "session.py", dedent(dependency))
+
+    with make_database(server_url) as ours, make_database(server_url) as reports:
+        run_scenario(run, project, SCENARIO, DB_URL=ours, REPORTS_URL=reports)
+        tables = [tables_of(url) for url in (ours, reports)]
+        # What it does not need is not set.
+        command = (sys.executable, "-m", "pytest", "tests/db/test_settings.py")
+        suite = run(*command, cwd=project, DB_URL=ours)
+    cache = f"--cache-dir={workshop / 'mypy'}"
+    mypy = run(sys.executable, "-m", "mypy", cache, ".", cwd=project)
+
+    assert tables == [["ours"], ["reports"]]
+    assert suite.returncode == 0, suite.stdout
+    assert mypy.returncode == 0, mypy.stdout
+
+
+def insert_before(path: Path, start: str, line: str) -> None:
+    """Insert a line before the one that starts so."""
+    text = path.read_text("utf-8")
+    assert text.count(f"\n{start}") == 1
+    path.write_text(text.replace(f"\n{start}", f"\n{line}\n{start}"), "utf-8")
+
+
+def append(path: Path, code: str) -> None:
+    """Put code at the end of a module."""
+    path.write_text(f"{path.read_text('utf-8')}\n\n{code}", "utf-8")
+
+
+def tables_of(url: str) -> list[str]:
+    """Return the names of the tables in a database."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        )
+        return [name for (name,) in rows]
