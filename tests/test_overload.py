@@ -29,6 +29,12 @@ from sqlalchemy import text
     {await_}session.execute(text("SELECT pg_advisory_xact_lock(1)"))
 """
 
+# Other tests wait for locks in other databases of the server.
+HOLDING = """
+SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
+
 
 @pytest.fixture
 def service(
@@ -72,10 +78,7 @@ def test_who_is_not_served_in_time_is_told_when_to_come_back(
     ):
         keeper.execute("SELECT pg_advisory_lock(1)")
         holders = [clients.submit(get, "/hold") for _ in range(POOL_SIZE)]
-        waiting = (
-            "SELECT count(*) FROM pg_locks WHERE locktype='advisory' AND NOT granted"
-        )
-        wait_until(lambda: keeper.execute(waiting).fetchone() == (POOL_SIZE,))
+        wait_until(lambda: keeper.execute(HOLDING).fetchone() == (POOL_SIZE,))
         refused = list(clients.map(get, ["/notes"] * 20))
         health = {path: get(f"/health/{path}").json() for path in ("live", "ready")}
         keeper.execute("SELECT pg_advisory_unlock(1)")
