@@ -36,8 +36,10 @@ def build_engine(
         pool_timeout: Seconds to wait for a connection of the pool.
         max_age: Seconds after which a pooled connection is replaced.
         max_idle: Seconds without use after which a pooled connection is replaced.
-        lean: Skip the queries SQLAlchemy runs on the first connection.
-            `inspect(engine)` then does not know the default schema.
+        lean: Skip the queries SQLAlchemy runs on the first connection. The dialect then
+            knows the default schema only after `inspect()`, and until then no `None` as
+            a target in `schema_translate_map`. It never knows the server's default
+            isolation level.
         echo: Log every statement, without the values of its parameters.
     """
     url = connect_args.url
