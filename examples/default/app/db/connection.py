@@ -15,7 +15,7 @@ from .engine.url import has_pooler_host, parse_url, to_direct
 from .errors import name_connection_failures
 from .metrics import measure
 from .monitoring import PoolStats, read_pool, watch
-from .registry import Engines, get_engines, pop_engines
+from .registry import get_or_build, pop_engines
 from .settings import get_settings
 
 
@@ -29,20 +29,19 @@ def get_engine() -> AsyncEngine:
     Raises:
         ValueError: `DB_URL` is not a PostgreSQL URL.
     """
-    return _get_primary().transactional
+    settings = get_settings()
+    return _get_engine("primary", "DB_URL", settings.DB_URL, pooled=settings.DB_POOLED)
 
 
 def get_read_engine() -> AsyncEngine:
-    """Return the engine for reading, on which each statement is its own transaction.
-
-    It leads to `DB_REPLICA_URL`, or shares the pool of `get_engine()` if that is unset.
+    """Return the engine for `DB_REPLICA_URL`, or `get_engine()` if that is unset.
 
     Raises:
         ValueError: The setting is not a PostgreSQL URL.
     """
     if (url := get_settings().DB_REPLICA_URL) is None:
-        return _get_primary().autocommit
-    return _get_engines("replica", "DB_REPLICA_URL", url).autocommit
+        return get_engine()
+    return _get_engine("replica", "DB_REPLICA_URL", url)
 
 
 def build_direct_engine() -> AsyncEngine:
@@ -77,36 +76,34 @@ def get_pool_stats() -> PoolStats:
 
 def is_pooled() -> bool:
     """Whether a transaction pooler stands behind `DB_URL`."""
-    return _get_primary().is_pooled
+    settings = get_settings()
+    if settings.DB_POOLED is not None:
+        return settings.DB_POOLED
+    return has_pooler_host(parse_url(settings.DB_URL.get_secret_value()))
 
 
 async def dispose_engine() -> None:
     """Close the connections of this event loop. The next query opens new ones."""
-    for engines in pop_engines():
-        await engines.transactional.dispose()
+    for engine in pop_engines():
+        await engine.dispose()
 
 
-def _get_primary() -> Engines:
-    settings = get_settings()
-    return _get_engines("primary", "DB_URL", settings.DB_URL, pooled=settings.DB_POOLED)
-
-
-def _get_engines(
+def _get_engine(
     name: str,
     setting: str,
     secret: SecretStr,
     *,
     pooled: bool | None = None,
-) -> Engines:
-    return get_engines(name, partial(_build_engines, name, setting, secret, pooled))
+) -> AsyncEngine:
+    return get_or_build(name, partial(_build_engine, name, setting, secret, pooled))
 
 
-def _build_engines(
+def _build_engine(
     name: str,
     setting: str,
     secret: SecretStr,
     pooled: bool | None,
-) -> Engines:
+) -> AsyncEngine:
     """Build an engine and attach to it, in this order, what it does."""
     settings = get_settings()
     with _naming(setting):
@@ -132,8 +129,7 @@ def _build_engines(
         slow_after=settings.DB_SLOW_QUERY_THRESHOLD,
         on_statement=measure(engine.sync_engine),
     )
-    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-    return Engines(engine, autocommit, pooled)
+    return engine
 
 
 def _build_connect_args(

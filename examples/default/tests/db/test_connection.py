@@ -117,7 +117,8 @@ async def test_limits_stay_in_the_transaction_behind_a_pooler(
 
     inside = await show("statement_timeout")
 
-    async with get_read_engine().connect() as connection:
+    engine = get_engine().execution_options(isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
         outside = await connection.scalar(text("SHOW statement_timeout"))
     assert (inside, outside) == ("30s", "0")
     assert (await check_connection()).is_pooled

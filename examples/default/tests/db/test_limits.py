@@ -55,7 +55,7 @@ async def count() -> int:
 async def insert() -> None:
     """Insert a row in a unit of work."""
     async with get_session() as session:
-        await session.execute(text("INSERT INTO number VALUES (1)"))
+        await session.scalar(text("INSERT INTO number VALUES (1) RETURNING n"))
 
 
 async def test_a_statement_that_is_never_answered_ends(proxy: Proxy) -> None:
@@ -74,9 +74,9 @@ async def test_a_statement_that_is_never_answered_ends(proxy: Proxy) -> None:
 async def test_a_wait_that_ends_leaves_the_connection_alone(proxy: Proxy) -> None:
     async with get_session() as session:
         pid = await session.scalar(text("SELECT pg_backend_pid()"))
-        await session.execute(text("SELECT pg_sleep(0.2)"))
-        await session.execute(text("SELECT pg_sleep(0.2)"))
-        await session.execute(text("SELECT pg_sleep(0.2)"))
+        await session.scalar(text("SELECT pg_sleep(0.2)"))
+        await session.scalar(text("SELECT pg_sleep(0.2)"))
+        await session.scalar(text("SELECT pg_sleep(0.2)"))
 
     async with get_session() as session:
         assert await session.scalar(text("SELECT pg_backend_pid()")) == pid
@@ -85,7 +85,7 @@ async def test_a_wait_that_ends_leaves_the_connection_alone(proxy: Proxy) -> Non
 async def test_a_slow_statement_can_be_given_more_time(proxy: Proxy) -> None:
     async with get_session() as session:
         await set_statement_timeout(session, 5)
-        await session.execute(text("SELECT pg_sleep(0.6)"))
+        await session.scalar(text("SELECT pg_sleep(0.6)"))
 
 
 @pytest.mark.parametrize("fault", ["silence", "cut"])
@@ -135,7 +135,7 @@ async def test_a_connection_that_was_lost_before_commit_did_not_commit(
 ) -> None:
     async def lose_the_connection() -> None:
         async with get_session() as session:
-            await session.execute(text("INSERT INTO number VALUES (1)"))
+            await session.scalar(text("INSERT INTO number VALUES (1) RETURNING n"))
             pid = await session.scalar(text("SELECT pg_backend_pid()"))
             await execute(f"SELECT pg_terminate_backend({pid}, 5000)")
 

@@ -6,11 +6,12 @@ import threading
 import time
 from contextlib import suppress
 from types import TracebackType
+from typing import Self
 
 from sqlalchemy.pool import PoolProxiedConnection
 
 from . import driver
-from .recycle import is_readable
+from .recycle import watch_socket
 
 # Seconds between two looks at the waits.
 _SHORTEST, _LONGEST = 0.02, 1.0
@@ -32,16 +33,17 @@ class Wait:
         NoAnswer: On exit, in place of the driver's error.
     """
 
-    __slots__ = ("_connection", "_is_over", "_limit", "expires")
+    __slots__ = ("_connection", "_is_over", "_started", "expires")
 
     def __init__(self, connection: PoolProxiedConnection, limit: float) -> None:
         self._connection = connection
-        self._limit = limit
         self._is_over = False
-        self.expires = time.monotonic() + limit
+        self._started = time.monotonic()
+        self.expires = self._started + limit
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         _watchdog.add(self)
+        return self
 
     def __exit__(
         self,
@@ -51,13 +53,18 @@ class Wait:
     ) -> None:
         _watchdog.remove(self)
         if self._is_over and isinstance(error, Exception):
-            raise NoAnswer(f"no answer within {self._limit:g} seconds") from error
+            seconds = self.expires - self._started
+            raise NoAnswer(f"no answer within {seconds:g} seconds") from error
+
+    def get_seconds(self) -> float:
+        """Return the seconds since the wait began."""
+        return time.monotonic() - self._started
 
     def end(self) -> None:
         """Shut the socket down, unless it holds an answer that nobody has read yet."""
         connection = self._connection.driver_connection
         fileno = driver.get_fileno(connection)
-        if fileno is None or fileno < 0 or is_readable(fileno):
+        if fileno is None or fileno < 0 or watch_socket(fileno)():
             return
         with socket.socket(fileno=os.dup(fileno)) as peer:
             # Before `dup`, the descriptor may have been closed and given to another file.
