@@ -5,9 +5,11 @@ import os
 import threading
 from collections.abc import Callable
 
+from sqlalchemy import Pool
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 _engines: dict[tuple[asyncio.AbstractEventLoop | None, str], AsyncEngine] = {}
+_inherited: list[Pool] = []
 _lock = threading.Lock()
 
 
@@ -49,10 +51,15 @@ def _forget_closed_loops() -> None:
 
 
 def _forget_engines() -> None:
-    """Leave the parent's connections to the parent, without closing them."""
+    """Leave the parent's connections to the parent, without closing them.
+
+    They are not even garbage-collected: a driver would close the socket, or take it out
+    of the selector of an event loop, which the parent uses too.
+    """
     global _lock
     _lock = threading.Lock()
     for engine in _engines.values():
+        _inherited.append(engine.pool)
         engine.sync_engine.dispose(close=False)
     _engines.clear()
 
