@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import Run
+from support.processes import UV, Run
 from support.variants import (
     Answers,
     Render,
@@ -101,13 +101,12 @@ def test_the_default_project_runs_with_what_it_declares(
 ) -> None:
     project = workshop / "project"
     shutil.copytree(render(**all_variants()[0]), project)
-    uv = [found] if (found := shutil.which("uv")) else [sys.executable, "-m", "uv"]
     interpreter = f"--python={sys.executable}"
 
-    sync = run(*uv, "sync", interpreter, f"--resolution={resolution}", cwd=project)
+    sync = run(*UV, "sync", interpreter, f"--resolution={resolution}", cwd=project)
     assert sync.returncode == 0, sync.stderr
     suite = run(
-        *(*uv, "run", "--no-sync", "pytest", f"--basetemp={workshop / 'tmp'}"),
+        *(*UV, "run", "--no-sync", "pytest", f"--basetemp={workshop / 'tmp'}"),
         cwd=project,
         DB_URL=server_url,
     )

@@ -54,7 +54,12 @@ class Service:
 
 @contextmanager
 def serve(
-    project: Path, folder: Path, environment: dict[str, str], app: str = "app.main:app"
+    project: Path,
+    folder: Path,
+    environment: dict[str, str],
+    app: str = "app.main:app",
+    *,
+    port: int | None = None,
 ) -> Iterator[Service]:
     """Serve a project with uvicorn, from when it answers.
 
@@ -63,15 +68,16 @@ def serve(
         folder: Where its socket is.
         environment: Its variables.
         app: The application, as uvicorn finds it from the project.
+        port: Where it listens instead, for a client that knows no sockets.
     """
-    socket = str(folder / "http")
-    uvicorn = (sys.executable, "-m", "uvicorn", app, f"--uds={socket}")
-    command = (*uvicorn, "--log-level=error")
+    socket = None if port else str(folder / "http")
+    place = f"--port={port}" if port else f"--uds={socket}"
+    command = (sys.executable, "-m", "uvicorn", app, place, "--log-level=error")
     with (
         subprocess.Popen(command, cwd=project, env=environment) as process,
         httpx2.Client(
             transport=httpx2.HTTPTransport(uds=socket),
-            base_url="http://service",
+            base_url=f"http://127.0.0.1:{port}" if port else "http://service",
             timeout=PATIENCE_SECONDS,
         ) as client,
     ):

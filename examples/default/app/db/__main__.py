@@ -10,6 +10,7 @@ import threading
 
 from alembic.command import upgrade
 from alembic.config import Config
+from alembic.util import CommandError
 from pydantic import ValidationError
 
 from .check import check_connection
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
     except ValidationError as error:
         first = error.errors()[0]
         print(f"{first['loc'][0]}: {first['msg']}", file=sys.stderr)
-    except (DatabaseUnavailable, RuntimeError, ValueError) as error:
+    except (CommandError, DatabaseUnavailable, RuntimeError, ValueError) as error:
         print(error, file=sys.stderr)
     return 1
 

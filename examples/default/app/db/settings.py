@@ -127,6 +127,19 @@ class Settings(BaseSettings):
     By default 60: such a session holds its locks and keeps a compute awake.
     """
 
+    DB_MIGRATION_LOCK_TIMEOUT: float = Field(default=5, ge=0, le=86_400)
+    """When the server stops waiting for a lock that a migration needs.
+
+    By default 5: all queries of a table wait behind a waiting ALTER TABLE. This is less
+    than `DB_LOCK_TIMEOUT`, so that they still succeed.
+    """
+
+    DB_MIGRATION_WAIT_TIMEOUT: float = Field(default=600, gt=0, le=86_400)
+    """How long `alembic` waits for a migration that runs in another process.
+
+    By default 600: Kubernetes then calls a rollout failed.
+    """
+
     DB_SSL_ROOT_CERT: FilePath | None = None
     """The CA file that verifies the server. By default certifi's."""
 

@@ -67,15 +67,15 @@ def build_engine(
         engine.dialect.statement_timeout = statement_timeout
     replace_stale_connections(engine.sync_engine, max_age=max_age, max_idle=max_idle)
     if settings := connect_args.transaction_settings:
-        event.listen(engine.sync_engine, "begin", _set_local(settings))
+        event.listen(engine.sync_engine, "begin", set_local(settings))
     return engine
 
 
-def _set_local(settings: Mapping[str, str]) -> Callable[[Connection], None]:
+def set_local(settings: Mapping[str, str]) -> Callable[[Connection], None]:
     """Return a listener that applies settings to each transaction: one round trip.
 
-    Behind a pooler, a session-level SET would reach the next client of the server
-    connection.
+    Without a transaction there are none. Behind a pooler, a session-level SET would
+    reach the next client of the server connection.
     """
     statement = select(*[func.set_config(*item, True) for item in settings.items()])
 
