@@ -9,7 +9,7 @@ from .connection import (
     get_pool_stats,
     get_read_engine,
 )
-from .errors import DatabaseUnavailable, retry_transient
+from .errors import DatabaseUnavailable, OutcomeUnknown, retry_transient
 from .monitoring import ConnectionLeak, PoolStats, check_connection_leaks
 from .session import (
     DbSession,
@@ -27,6 +27,7 @@ __all__ = [
     "ConnectionReport",
     "DatabaseUnavailable",
     "DbSession",
+    "OutcomeUnknown",
     "PoolStats",
     "ReadDbSession",
     "ReadSession",
