@@ -9,16 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.pairs import PAIRS, pair_id, run_scenario
+from support.postgres import PASSWORD, USER
 from support.processes import Run
-from support.tls_server import (
-    HOST,
-    PASSWORD,
-    USER,
-    Front,
-    Hello,
-    Servers,
-    run_front,
-)
+from support.tls_server import HOST, Front, Hello, Servers, run_front
 from support.variants import Answers, Render
 
 # One worker starts the servers.

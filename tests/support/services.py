@@ -1,5 +1,6 @@
 """A rendered project as a service: a database of its own, and uvicorn in front."""
 
+import os
 import subprocess
 import sys
 import time
@@ -54,7 +55,12 @@ class Service:
 
 @contextmanager
 def serve(
-    project: Path, folder: Path, environment: dict[str, str], app: str = "app.main:app"
+    project: Path,
+    folder: Path,
+    environment: dict[str, str],
+    app: str = "app.main:app",
+    *,
+    log: Path | None = None,
 ) -> Iterator[Service]:
     """Serve a project with uvicorn, from when it answers.
 
@@ -63,12 +69,21 @@ def serve(
         folder: Where its socket is.
         environment: Its variables.
         app: The application, as uvicorn finds it from the project.
+        log: The file for what it logs by default; without it only errors are shown.
     """
     socket = str(folder / "http")
     uvicorn = (sys.executable, "-m", "uvicorn", app, f"--uds={socket}")
-    command = (*uvicorn, "--log-level=error")
+    # A project does not install uvloop, which uvicorn would prefer.
+    command = (*uvicorn, "--loop=asyncio", f"--log-level={'info' if log else 'error'}")
     with (
-        subprocess.Popen(command, cwd=project, env=environment) as process,
+        open(log or os.devnull, "wb") as output,
+        subprocess.Popen(
+            command,
+            cwd=project,
+            env=environment,
+            stdout=output if log else None,
+            stderr=output if log else None,
+        ) as process,
         httpx2.Client(
             transport=httpx2.HTTPTransport(uds=socket),
             base_url="http://service",

@@ -95,6 +95,10 @@ ADVICE: dict[Reason, Advice] = {
         "another transaction holds the lock: make it shorter, or raise DB_LOCK_TIMEOUT",
         ("55P03",),
     ),
+    "no_answer": Advice(
+        TRY_AGAIN,
+        "no answer in DB_STATEMENT_TIMEOUT: does the server, or a pooler, hang?",
+    ),
     "not_null_violation": Advice(
         CONFLICT,
         "a column needs a value: have the request's model require it",
@@ -102,7 +106,7 @@ ADVICE: dict[Reason, Advice] = {
     ),
     "not_ready": Advice(
         TRY_AGAIN,
-        "the server takes no connections now: it starts, stops or recovers",
+        "the server takes no connections now: it starts, stops, recovers or is overloaded",
         ("57P03",),
     ),
     "out_of_memory": Advice(
@@ -112,7 +116,7 @@ ADVICE: dict[Reason, Advice] = {
     ),
     "outcome_unknown": Advice(
         UNKNOWN,
-        "the connection was lost during COMMIT: check whether the work was done",
+        "the answer to COMMIT was lost: look whether the change was made",
         ("08007", "40003"),
     ),
     "permission_denied": Advice(

@@ -1,11 +1,10 @@
-"""Give every failure its name, and try again when that can help."""
+"""Give every failure its name: exceptions, and a line for the log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
 from typing import Any
 
-import stamina
 from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -14,7 +13,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from .advice import ADVICE
 from .engine.driver import get_sqlstate
 from .engine.failures import is_timeout, recognise
+from .engine.limits import CommitLost
 from .engine.reasons import Reason
+from .engine.watchdog import NoAnswer
 
 _BY_SQLSTATE: dict[str | None, Reason] = {
     sqlstate: reason for reason, row in ADVICE.items() for sqlstate in row.sqlstates
@@ -41,7 +42,10 @@ class DatabaseUnavailable(Exception):
 
 
 class OutcomeUnknown(DatabaseUnavailable):
-    """The connection was lost during COMMIT: the work was done, or it was not."""
+    """The connection failed during COMMIT: the work may have been committed, or not.
+
+    Doing it again may do it twice. `retry_transient` leaves it to the caller.
+    """
 
     def __init__(self, reason: Reason = "outcome_unknown") -> None:
         super().__init__(reason)
@@ -57,6 +61,8 @@ def translate_errors() -> Iterator[None]:
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
+        if isinstance(error.orig, CommitLost):
+            raise OutcomeUnknown from error
         raise DatabaseUnavailable(_diagnose_loss(error.orig)) from error
 
 
@@ -102,29 +108,9 @@ def describe(error: Exception) -> str:
     origin = cause.orig if isinstance(cause, DBAPIError) and cause.orig else cause
     said = f"{get_sqlstate(origin) or type(origin).__name__}: {origin}"
     if isinstance(cause, DBAPIError):
-        said = f"{said.splitlines()[0]} in {cause.statement}"
+        said = said.splitlines()[0]
+        said += f" in {cause.statement}" if cause.statement else ""
     return f"{line} ({shorten(said, 400, placeholder=' ...')})"
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether the whole unit of work may succeed when it is tried again."""
-    reason = find_reason(error)
-    return reason is not None and ADVICE[reason].answer.is_transient
-
-
-retry_transient = stamina.retry(
-    on=is_transient,
-    attempts=3,
-    timeout=30,
-    wait_initial=0.25,
-    wait_max=2,
-)
-"""Retry a whole unit of work on transient errors: 3 attempts within 30 seconds.
-
-It runs again from its first line. DANGER: when a connection is lost during COMMIT,
-nobody knows whether the work was committed, and then it may be done twice. Decorate
-only functions that may run twice.
-"""
 
 
 def _diagnose(error: Exception) -> Reason:
@@ -141,6 +127,10 @@ def _diagnose(error: Exception) -> Reason:
 
 def _diagnose_loss(error: BaseException | None) -> Reason:
     """Return why a connection was lost while it was in use, whatever the words are."""
+    if isinstance(error, CommitLost):
+        return "outcome_unknown"
+    if isinstance(error, NoAnswer):
+        return "no_answer"
     if is_timeout(error):
         return "timeout"
     return _BY_SQLSTATE.get(get_sqlstate(error), "disconnected")

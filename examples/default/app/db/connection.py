@@ -1,5 +1,6 @@
 """The engines of this process: the one place where settings meet `engine/`."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -121,6 +122,7 @@ def _build_engines(
         pool_timeout=settings.DB_POOL_TIMEOUT,
         max_age=settings.DB_POOL_RECYCLE,
         max_idle=settings.DB_POOL_IDLE_TIMEOUT,
+        statement_timeout=settings.DB_STATEMENT_TIMEOUT or math.inf,
         echo=settings.DB_ECHO,
     )
     name_connection_failures(engine.sync_engine)

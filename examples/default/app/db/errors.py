@@ -1,9 +1,9 @@
 """What callers and clients see of a failure, and when to try again."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
 
 import stamina
 from fastapi import FastAPI, Request
@@ -15,9 +15,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from .engine.driver import get_sqlstate
 from .engine.failures import diagnose, diagnose_loss
+from .engine.limits import CommitLost
 from .engine.reasons import Reason
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 RETRY_AFTER_SECONDS = 5
 """What a client is asked to wait: a suspended compute needs less to wake up."""
@@ -54,6 +58,15 @@ ADVICE: dict[Reason, Advice] = {
     ),
     "host_not_found": Advice(
         hint="the host name does not resolve: is it that of the provider's dashboard?",
+        is_transient=False,
+    ),
+    "no_answer": Advice(
+        hint="the server did not answer in DB_STATEMENT_TIMEOUT: does it, or a pooler, "
+        "hang?",
+        is_transient=True,
+    ),
+    "outcome_unknown": Advice(
+        hint="the answer to COMMIT was lost: look whether the change was made",
         is_transient=False,
     ),
     "pool_exhausted": Advice(
@@ -113,6 +126,16 @@ class DatabaseUnavailable(Exception):
         self.is_transient = advice.is_transient
 
 
+class OutcomeUnknown(DatabaseUnavailable):
+    """The connection failed during COMMIT: the work may have been committed, or not.
+
+    Doing it again may do it twice. `retry_transient` leaves it to the caller.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("outcome_unknown")
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
     """Turn an exhausted pool or a lost connection into `DatabaseUnavailable`."""
@@ -123,6 +146,8 @@ def translate_errors() -> Iterator[None]:
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
+        if isinstance(error.orig, CommitLost):
+            raise OutcomeUnknown from error
         raise DatabaseUnavailable(diagnose_loss(error.orig)) from error
 
 
@@ -151,19 +176,44 @@ def is_transient(error: Exception) -> bool:
     return get_sqlstate(error.orig) in _TRANSIENT_SQLSTATES
 
 
-retry_transient = stamina.retry(
-    on=is_transient,
-    attempts=3,
-    timeout=30,
-    wait_initial=0.25,
-    wait_max=2,
-)
-"""Retry a whole unit of work on transient errors: 3 attempts within 30 seconds.
+@overload
+def retry_transient(function: Callable[P, T]) -> Callable[P, T]: ...
 
-It runs again from its first line. DANGER: when a connection is lost during COMMIT,
-nobody knows whether the work was committed, and then it may be done twice. Decorate
-only functions that may run twice.
-"""
+
+@overload
+def retry_transient(
+    *,
+    idempotent: bool = False,
+) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
+
+
+def retry_transient(
+    function: Callable[P, T] | None = None,
+    *,
+    idempotent: bool = False,
+) -> Callable[P, T] | Callable[[Callable[P, T]], Callable[P, T]]:
+    """Retry a whole unit of work on transient errors: 3 attempts within 30 seconds.
+
+    It runs again from its first line. When the answer to COMMIT is lost, the work may
+    have been done, and it is not repeated unless it is declared idempotent.
+
+    Args:
+        function: What to decorate, `async` or not.
+        idempotent: Whether doing the work twice is the same as doing it once, for
+            example because a unique constraint refuses the second time.
+    """
+
+    def can_repeat(error: Exception) -> bool:
+        return is_transient(error) or (idempotent and isinstance(error, OutcomeUnknown))
+
+    decorate = stamina.retry(
+        on=can_repeat,
+        attempts=3,
+        timeout=30,
+        wait_initial=0.25,
+        wait_max=2,
+    )
+    return decorate if function is None else decorate(function)
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, NewType
 
 from fastapi import Depends
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
@@ -41,6 +41,23 @@ async def get_session(
         async with AsyncSession(engine, expire_on_commit=False) as session:
             yield WriteSession(ReadSession(session))
             await session.commit()
+
+
+async def set_statement_timeout(session: WriteSession, seconds: float) -> None:
+    """Let the statements of this transaction take longer than `DB_STATEMENT_TIMEOUT`.
+
+    For a report or a bulk change. The limit applies on the server and in the client,
+    until the transaction ends.
+
+    Args:
+        session: A session that has executed nothing since its transaction began.
+        seconds: The new limit.
+    """
+    connection = await session.connection()
+    await connection.execution_options(statement_timeout=seconds)
+    milliseconds = str(round(seconds * 1000))
+    setting = func.set_config("statement_timeout", milliseconds, True)
+    await connection.execute(select(setting))
 
 
 async def get_db() -> AsyncIterator[WriteSession]:

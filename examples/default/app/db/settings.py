@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     """
 
     DB_STATEMENT_TIMEOUT: float = Field(default=30, ge=0, le=86_400)
-    """When the server cancels a statement.
+    """When the server cancels a statement. Two seconds later the client gives up.
 
     By default 30: by then clients and load balancers have given up.
     """

@@ -32,11 +32,12 @@ _SERVER_TEXTS: _Texts = (
         (
             "the database system is",
             "is not currently accepting connections",
+            "could not fork",
             "couldn't connect to compute node",
         ),
     ),
     ("database_not_found", ('database "" does not exist', "no such database")),
-    ("out_of_memory", ("out of memory", "could not fork")),
+    ("out_of_memory", ("out of memory",)),
     ("pooler", ("unsupported startup parameter",)),
     ("quota_exceeded", ("quota", "endpoint is disabled")),
     # Neon's proxy finds the compute by the name of the host.
@@ -56,6 +57,9 @@ _SERVER_TEXTS: _Texts = (
 _CLIENT_TEXTS: _Texts = (
     ("timeout", ("timeout expired", "timed out")),
     ("authentication", ("no password supplied",)),
+    # The server could not start a process for the connection. Clients do not show what
+    # it says before TLS.
+    ("not_ready", ("error response during ssl exchange",)),
     # Before TLS: over TLS the driver reports a closed socket as an error of TLS.
     (
         "disconnected",

@@ -8,6 +8,7 @@ Reason = Literal[
     "database_not_found",
     "disconnected",
     "host_not_found",
+    "no_answer",
     "not_ready",
     "outcome_unknown",
     "pool_exhausted",

@@ -49,11 +49,11 @@ def replace_stale_connections(
             return
         now = time.time()
         is_stale = now >= entry.info[_EXPIRES] or now - idle_since >= max_idle
-        if is_stale or _is_closed(entry.driver_connection):
+        if is_stale or is_closed(entry.driver_connection):
             raise DisconnectionError
 
 
-def _is_closed(connection: Any) -> bool:
+def is_closed(connection: Any) -> bool:
     """Whether the server or the network has closed an idle connection.
 
     The server sends nothing on an idle connection unless it closes it, so a readable
@@ -62,10 +62,10 @@ def _is_closed(connection: Any) -> bool:
     if driver.is_closed(connection):
         return True
     fileno = driver.get_fileno(connection)
-    return fileno is not None and (fileno < 0 or _is_readable(fileno))
+    return fileno is not None and (fileno < 0 or is_readable(fileno))
 
 
-def _is_readable(fileno: int) -> bool:
+def is_readable(fileno: int) -> bool:
     if not hasattr(select, "poll"):
         # Windows.
         return bool(select.select([fileno], [], [], 0)[0])

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from . import driver
 from .connect_args import ConnectArgs
-from .dialect import LEAN_DRIVERNAME
+from .dialect import LEAN_DRIVERNAME, LeanDialect
 from .pool import FairQueuePool
 from .recycle import replace_stale_connections
 
@@ -23,6 +23,7 @@ def build_engine(
     pool_timeout: float = 30,
     max_age: float = math.inf,
     max_idle: float = math.inf,
+    statement_timeout: float = math.inf,
     lean: bool = True,
     echo: bool = False,
 ) -> AsyncEngine:
@@ -36,6 +37,8 @@ def build_engine(
         pool_timeout: Seconds to wait for a connection of the pool.
         max_age: Seconds after which a pooled connection is replaced.
         max_idle: Seconds without use after which a pooled connection is replaced.
+        statement_timeout: Seconds that the server allows for a statement. Not long after,
+            the client gives up and closes the connection. Needs `lean`.
         lean: Skip the queries SQLAlchemy runs on the first connection.
             `inspect(engine)` then does not know the default schema.
         echo: Log every statement, without the values of its parameters.
@@ -60,6 +63,8 @@ def build_engine(
         **pool,
         **driver.DIALECT_ARGUMENTS,
     )
+    if isinstance(engine.dialect, LeanDialect):
+        engine.dialect.statement_timeout = statement_timeout
     replace_stale_connections(engine.sync_engine, max_age=max_age, max_idle=max_idle)
     if settings := connect_args.transaction_settings:
         event.listen(engine.sync_engine, "begin", _set_local(settings))

@@ -6,11 +6,12 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.dialects import registry
 
 from . import driver
+from .limits import LimitedDialect
 
 LEAN_DRIVERNAME = f"postgresql+lean_{driver.NAME}"
 
 
-class LeanDialect(driver.Dialect):
+class LeanDialect(LimitedDialect):
     """Opens the first connection of an engine without a round trip of its own.
 
     The stock dialect asks for the version, the schema, the isolation level and the

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from psycopg import OperationalError
 from sqlalchemy.dialects.postgresql import psycopg
 
 from . import libpq
@@ -22,6 +23,7 @@ __all__ = [
     "NAME",
     "UNUSED_PARAMETERS",
     "Dialect",
+    "OperationalError",
     "build_arguments",
     "get_fileno",
     "get_message",

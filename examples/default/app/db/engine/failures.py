@@ -7,6 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from . import driver
 from .reasons import Reason
+from .watchdog import NoAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,5 +121,7 @@ def diagnose_loss(error: BaseException | None) -> Reason:
     Args:
         error: The driver's error. Its text may name TLS, which is only how it noticed.
     """
+    if isinstance(error, NoAnswer):
+        return "no_answer"
     timed_out = isinstance(error, TimeoutError) or "timed out" in str(error).lower()
     return "timeout" if timed_out else "disconnected"

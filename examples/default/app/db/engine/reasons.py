@@ -7,6 +7,8 @@ Reason = Literal[
     "database_not_found",
     "disconnected",
     "host_not_found",
+    "no_answer",
+    "outcome_unknown",
     "pool_exhausted",
     "pooler",
     "quota_exceeded",
