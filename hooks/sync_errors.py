@@ -27,22 +27,24 @@ class Row(NamedTuple):
 
 def read_rows(code: str) -> list[Row]:
     """Return the rows of `ADVICE` in the source of `advice.py`, in its order."""
-    answers: dict[str, list[Any]] = {}
+    answers: dict[str, Any] = {}
     rows = []
+    # Read, not imported: a check needs neither the driver nor FastAPI.
     for node in ast.parse(code).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            (target,) = node.targets
-            values = [ast.literal_eval(value) for value in node.value.args]
-            answers[ast.unparse(target)] = values
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict):
-            for key, call in zip(node.value.keys, node.value.values, strict=True):
-                assert isinstance(key, ast.Constant)
-                assert isinstance(call, ast.Call)
-                answer, hint, *rest = call.args
-                status, is_transient, _ = answers[ast.unparse(answer)]
-                sqlstates = ast.literal_eval(rest[0]) if rest else ()
-                text = ast.literal_eval(hint)
-                rows.append(Row(key.value, sqlstates, status, is_transient, text))
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Call(args=values)):
+                answers[name] = [ast.literal_eval(value) for value in values]
+            case ast.AnnAssign(value=ast.Dict(reasons, calls)):
+                for reason, call in zip(reasons, calls, strict=True):
+                    assert isinstance(reason, ast.Constant)
+                    assert isinstance(call, ast.Call)
+                    answer, *values = call.args
+                    status, is_transient, _ = answers[ast.unparse(answer)]
+                    hint, *rest = map(ast.literal_eval, values)
+                    codes: tuple[str, ...] = rest[0] if rest else ()
+                    rows.append(
+                        Row(str(reason.value), codes, status, is_transient, hint)
+                    )
     return rows
 
 
