@@ -185,7 +185,7 @@ def test_production_contacts_nobody_when_the_url_forbids_tls(
     ((outcome, message),) = found
     name = "production, sslmode=disable"
     record_property("table", f"tls: {pair_id(answers)}: {name}: {outcome}")
-    assert outcome == "ValueError"
+    assert outcome == "SettingsError"
     assert message.startswith("DB_URL has sslmode=disable: ")
 
 
