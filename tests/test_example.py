@@ -12,7 +12,7 @@ from support.variants import ROOT
 FENCE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("hook", ["render_example", "sync_readme"])
+@pytest.mark.parametrize("hook", ["render_example", "sync_errors", "sync_readme"])
 def test_nothing_is_out_of_date(run: Run, hook: str) -> None:
     check = run(sys.executable, ROOT / "hooks" / f"{hook}.py", "--check", cwd=ROOT)
 

@@ -1,4 +1,4 @@
-"""What the layer's README says is so: its table of settings, its second database."""
+"""What the layer's README says is so: its tables, and its second database."""
 
 import json
 import re
@@ -13,7 +13,8 @@ import pytest
 from support.databases import make_database
 from support.pairs import PAIRS, pair_id, run_scenario
 from support.processes import Run
-from support.variants import Answers, Render, all_variants
+from support.variants import ROOT, Answers, Render, all_variants
+from sync_errors import HEADER
 
 SETTINGS = """
 import json
@@ -32,6 +33,16 @@ print(json.dumps({
     "production": find("production"),
     "aliases": {name: others(field) for name, field in Settings.model_fields.items()},
 }, default=str))
+"""
+
+ERRORS = """
+import json
+from app.db.advice import ADVICE
+
+print(json.dumps([
+    [reason, *advice.answer[:2], advice.hint, advice.sqlstates]
+    for reason, advice in ADVICE.items()
+]))
 """
 
 # A unit of work in each database.
@@ -77,6 +88,21 @@ def plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_the_table_of_errors_is_that_of_the_code(render: Render, run: Run) -> None:
+    project = render(**all_variants()[0])
+    shown = run(sys.executable, "-c", ERRORS, cwd=project)
+    assert shown.returncode == 0, shown.stderr
+    expected = []
+    for reason, status, is_transient, hint, codes in json.loads(shown.stdout):
+        again = "yes" if is_transient else "no"
+        expected.append([f"`{reason}`", ", ".join(codes), str(status), again, hint])
+
+    for page in (project / "app/db/README.md", ROOT / "docs/errors.md"):
+        rows = page.read_text("utf-8").partition(f"\n{HEADER}\n")[2].split("\n\n")[0]
+        cells = [line[2:-2].split(" | ") for line in rows.splitlines()[1:]]
+        assert cells == expected, page
 
 
 @pytest.mark.parametrize("answers", PAIRS, ids=pair_id)

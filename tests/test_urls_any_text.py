@@ -12,8 +12,9 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
 
 from support.pairs import PAIRS, pair_id, run_scenario
+from support.postgres import administer
 from support.processes import Run
-from support.tls_server import Servers, administer
+from support.tls_server import Servers
 from support.variants import Answers, Render
 
 pytestmark = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)

@@ -1,5 +1,6 @@
 """A rendered project as a service: a database of its own, and uvicorn in front."""
 
+import os
 import subprocess
 import sys
 import time
@@ -60,6 +61,7 @@ def serve(
     app: str = "app.main:app",
     *,
     port: int | None = None,
+    log: Path | None = None,
 ) -> Iterator[Service]:
     """Serve a project with uvicorn, from when it answers.
 
@@ -69,12 +71,22 @@ def serve(
         environment: Its variables.
         app: The application, as uvicorn finds it from the project.
         port: Where it listens instead, for a client that knows no sockets.
+        log: The file for what it logs by default; without it only errors are shown.
     """
     socket = None if port else str(folder / "http")
     place = f"--port={port}" if port else f"--uds={socket}"
-    command = (sys.executable, "-m", "uvicorn", app, place, "--log-level=error")
+    uvicorn = (sys.executable, "-m", "uvicorn", app, place)
+    # A project does not install uvloop, which uvicorn would prefer.
+    command = (*uvicorn, "--loop=asyncio", f"--log-level={'info' if log else 'error'}")
     with (
-        subprocess.Popen(command, cwd=project, env=environment) as process,
+        open(log or os.devnull, "wb") as output,
+        subprocess.Popen(
+            command,
+            cwd=project,
+            env=environment,
+            stdout=output if log else None,
+            stderr=output if log else None,
+        ) as process,
         httpx2.Client(
             transport=httpx2.HTTPTransport(uds=socket),
             base_url=f"http://127.0.0.1:{port}" if port else "http://service",

@@ -9,8 +9,9 @@ from .connection import (
     get_pool_stats,
     get_read_engine,
 )
-from .errors import DatabaseUnavailable, OutcomeUnknown, retry_transient
+from .errors import DatabaseUnavailable, OutcomeUnknown
 from .monitoring import ConnectionLeak, PoolStats, check_connection_leaks
+from .retry import retry_transient
 from .session import (
     DbSession,
     ReadDbSession,

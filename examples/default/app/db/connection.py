@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from pydantic import SecretStr
+from pydantic_settings import SettingsError
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,7 +28,7 @@ def get_engine() -> AsyncEngine:
     So does each event loop, because a connection belongs to the loop that opened it.
 
     Raises:
-        ValueError: `DB_URL` is not a PostgreSQL URL.
+        pydantic_settings.SettingsError: `DB_URL` is not a PostgreSQL URL.
     """
     settings = get_settings()
     return _get_engine("primary", "DB_URL", settings.DB_URL, pooled=settings.DB_POOLED)
@@ -37,7 +38,7 @@ def get_read_engine() -> AsyncEngine:
     """Return the engine for `DB_REPLICA_URL`, or `get_engine()` if that is unset.
 
     Raises:
-        ValueError: The setting is not a PostgreSQL URL.
+        pydantic_settings.SettingsError: The setting is not a PostgreSQL URL.
     """
     if (url := get_settings().DB_REPLICA_URL) is None:
         return get_engine()
@@ -57,13 +58,13 @@ def build_direct_engine(
         server_settings: For example `{"lock_timeout": "5s"}`.
 
     Raises:
-        ValueError: The URL is malformed, or none is known that leads past the pooler.
+        pydantic_settings.SettingsError: The URL is malformed, or none is known that leads past the pooler.
     """
     settings = get_settings()
     setting, secret = "DB_DIRECT_URL", settings.DB_DIRECT_URL
     if secret is None:
         if settings.DB_POOLED:
-            raise ValueError("set DB_DIRECT_URL: DB_POOLED says that DB_URL is pooled")
+            raise SettingsError("set DB_DIRECT_URL: DB_POOLED says DB_URL is pooled")
         setting, secret = "DB_URL", settings.DB_URL
     with _naming(setting):
         url = parse_url(secret.get_secret_value())
@@ -167,4 +168,4 @@ def _naming(setting: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{setting} {error}") from None
+        raise SettingsError(f"{setting} {error}") from None

@@ -3,8 +3,15 @@
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, FilePath, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 def _is_production(data: dict[str, Any]) -> bool:
@@ -188,6 +195,13 @@ def get_settings() -> Settings:
     """Return the settings, read once.
 
     Raises:
-        pydantic.ValidationError: A variable is missing or out of bounds.
+        pydantic_settings.SettingsError: A variable is missing or out of bounds.
     """
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = (
+            f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        )
+        raise SettingsError("; ".join(faults)) from None

@@ -1,12 +1,15 @@
 """Health reports the truth, in time, and no details of the connection."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
+from sqlalchemy import event, make_url
 
 from app.db import dispose_engine, get_engine
 from app.db.health import build_health_router
@@ -74,6 +77,38 @@ async def test_a_database_that_is_down_is_a_503_without_details(
     assert (body["status"], body["error"]) == ("fail", "refused")
     for detail in ("127.0", "someone", "s3cret"):
         assert detail not in response.text
+
+
+async def test_a_database_that_only_reads_is_ready_and_says_so(
+    client: AsyncClient,
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    options = {"options": "-c default_transaction_read_only=on"}
+    url = make_url(os.environ["DB_URL"]).update_query_dict(options)
+    configure(DB_URL=url.render_as_string(hide_password=False))
+
+    ready = await client.get("/health/ready")
+    database = await client.get("/health/db")
+
+    warning = {"status": "warn", "error": "read_only"}
+    assert (ready.status_code, ready.json()) == (200, warning)
+    assert (database.status_code, database.json() | warning) == (200, database.json())
+    assert "does DB_URL lead to a replica?" in caplog.text
+
+
+async def test_a_check_that_the_server_refuses_has_its_reason(
+    client: AsyncClient,
+) -> None:
+    engine = get_engine()
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute", retval=True)
+    def run_out_of_memory(*args: Any) -> tuple[str, Any]:
+        return "DO $$ BEGIN RAISE 'no' USING ERRCODE = '53200'; END $$", ()
+
+    response = await client.get("/health/db")
+
+    assert (response.status_code, response.json()["error"]) == (503, "out_of_memory")
 
 
 async def test_a_check_ends_in_time_and_is_shared(

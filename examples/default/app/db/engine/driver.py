@@ -10,7 +10,6 @@ from .cursor import get_cursor_class
 from .libpq import (
     FAILURE_TEXTS,
     get_fileno,
-    get_message,
     get_parameter,
     get_server_version,
     is_closed,
@@ -26,7 +25,6 @@ __all__ = [
     "OperationalError",
     "build_arguments",
     "get_fileno",
-    "get_message",
     "get_parameter",
     "get_server_version",
     "get_sqlstate",

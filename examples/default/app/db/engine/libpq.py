@@ -29,7 +29,6 @@ _PARAMETERS = frozenset(
 
 FAILURE_TEXTS: dict[Reason, tuple[str, ...]] = {
     "host_not_found": ("resolve host", "translate host name"),
-    "refused": ("connection refused",),
 }
 """Parts of libpq's messages, in lower case, by what they mean."""
 
@@ -62,11 +61,6 @@ def build_arguments(
         arguments["host"] = ",".join(host for host, _ in addresses)
         arguments["port"] = ",".join(str(port) for _, port in addresses)
     return arguments | {name: query.pop(name) for name in _PARAMETERS & query.keys()}
-
-
-def get_message(error: Exception) -> str:
-    """Return the message without the prefix that quotes the host's name."""
-    return str(error).rpartition("failed: ")[2]
 
 
 def is_closed(connection: Any) -> bool:
