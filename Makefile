@@ -16,8 +16,8 @@ demo: $(UV)     ## render the default answers and run what comes out
 test: $(UV)     ## render every variant, check it, run its tests
 	uv run pytest
 
-bench: $(UV)    ## measure, and write the README's table and chart
-	PYTHONPATH=hooks:tests uv run --group bench python -m bench
+bench: $(UV)    ## measure, and write the README's table, the chart and docs/measurements.md
+	PYTHONPATH=hooks:tests uv run --group bench python -m bench $(OPTIONS)
 
 check: $(UV)    ## what pre-commit checks
 	uv run prek run --all-files
