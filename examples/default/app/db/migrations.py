@@ -8,7 +8,6 @@ from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
-from pydantic import ValidationError
 from sqlalchemy import Connection, MetaData, event, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -73,9 +72,6 @@ def _build_engine() -> AsyncEngine:
         no_limits = {"statement_timeout": "0", "lock_timeout": "0"}
         server_settings = settings.get_server_settings() | no_limits
         return build_direct_engine(server_settings=server_settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise CommandError(f"{first['loc'][0]}: {first['msg']}") from error
     except ValueError as error:
         raise CommandError(str(error)) from error
 

@@ -203,5 +203,7 @@ def get_settings() -> Settings:
         faults = (
             f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
+            # Only says that another setting is wrong, on which a default depends.
+            if fault["type"] != "default_factory_not_called"
         )
         raise SettingsError("; ".join(faults)) from None
