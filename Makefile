@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test bench check
+.PHONY: help demo test chaos bench check
 help:           ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -15,6 +15,9 @@ demo: $(UV)     ## render the default answers and run what comes out
 
 test: $(UV)     ## render every variant, check it, run its tests
 	uv run pytest
+
+chaos: $(UV)    ## let the database fail in every way, for longer than in the tests
+	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),3) uv run pytest --numprocesses=0 tests/test_chaos.py
 
 bench: $(UV)    ## measure, and write the README's table, the chart and docs/measurements.md
 	PYTHONPATH=hooks:tests uv run --group bench python -m bench $(OPTIONS)

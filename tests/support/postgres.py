@@ -111,6 +111,7 @@ def copy(data: Path, name: str) -> Path:
 def run_server(
     data: Path,
     *,
+    port: int = 0,
     certificate: trustme.LeafCert | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
     until: str = "",
@@ -119,12 +120,12 @@ def run_server(
 
     Args:
         data: The folder of its files.
+        port: Where it listens; by default a free one.
         certificate: What it proves itself with; without one it has no TLS.
         settings: Its settings.
         until: What it has logged when it is ready; by default it accepts connections.
     """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
+    port = port or find_free_port()
     settings = {
         "port": str(port),
         "listen_addresses": "127.0.0.1",
@@ -158,6 +159,12 @@ def run_server(
             # At once: nobody needs its files any more.
             process.send_signal(signal.SIGQUIT)
             process.wait(PATIENCE_SECONDS)
+
+
+def find_free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def run(*command: str | Path, cwd: Path, said: str = "") -> None:
