@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from psycopg import AsyncConnection, AsyncCursor
-from psycopg.errors import UniqueViolation
+from psycopg.errors import AdminShutdown, UniqueViolation
 from psycopg.pq import Trace, TransactionStatus
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +23,7 @@ from app.db.engine.cursor import (
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines", "table")]
 
 INSERT = "INSERT INTO number VALUES (%s)"
+ADD = text("INSERT INTO number VALUES (:n)")
 Driver = AsyncConnection[Any]
 
 
@@ -60,8 +61,7 @@ async def insert(*numbers: int) -> None:
     """Insert numbers in one transaction."""
     async with get_engine().begin() as connection:
         for number in numbers:
-            statement = text("INSERT INTO number VALUES (:n)")
-            await connection.execute(statement, {"n": number})
+            await connection.execute(ADD, {"n": number})
 
 
 async def test_this_version_of_psycopg_is_tested(driver: Driver) -> None:
@@ -84,22 +84,8 @@ async def test_an_untested_version_of_psycopg_is_logged_once(
     assert caplog.text.count("BEGIN costs a round trip") == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="libpq traces on Linux only")
-async def test_begin_and_the_first_statement_are_one_round_trip(
-    driver: Driver,
-    tmp_path: Path,
-) -> None:
-    with (tmp_path / "trace").open("w+") as trace:
-        driver.pgconn.trace(trace.fileno())
-        driver.pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
-        await driver.execute(INSERT, [2])
-        await driver.commit()
-        driver.pgconn.untrace()
-        trace.seek(0)
-        senders = [line[0] for line in trace]
-
-    round_trips = "".join(senders).replace("B", " ").split()
-    assert len(round_trips) == 2
+async def execute(driver: Driver) -> None:
+    await driver.execute(INSERT, [2])
 
 
 async def copy(driver: Driver) -> None:
@@ -140,7 +126,16 @@ async def fail(driver: Driver) -> None:
 
 @pytest.mark.parametrize(
     "begin",
-    [copy, execute_many, execute_several, iterate, set_isolation, pipeline, fail],
+    [
+        execute,
+        copy,
+        execute_many,
+        execute_several,
+        iterate,
+        set_isolation,
+        pipeline,
+        fail,
+    ],
 )
 async def test_every_kind_of_first_statement_is_in_a_transaction(
     driver: Driver,
@@ -156,6 +151,52 @@ async def test_every_kind_of_first_statement_is_in_a_transaction(
     assert await cursor.fetchone() == (1,)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="libpq traces on Linux only")
+@pytest.mark.parametrize("begin", [execute, execute_many, fail])
+async def test_begin_and_the_first_statement_are_sent_together_and_end_with_sync(
+    driver: Driver,
+    begin: Callable[[Driver], Awaitable[None]],
+    tmp_path: Path,
+) -> None:
+    with (tmp_path / "trace").open("w+") as trace:
+        driver.pgconn.trace(trace.fileno())
+        driver.pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
+        await begin(driver)
+        driver.pgconn.untrace()
+        trace.seek(0)
+        # Who sends (F is the client), how many bytes, and what.
+        messages = [line.split() for line in trace]
+
+    sent = [name for sender, _, name, *_ in messages if sender == "F"]
+    assert sent.index("Sync") == len(sent) - 1
+    assert all(sender == "B" for sender, *_ in messages[len(sent) :])
+
+
+async def test_many_executions_are_all_there() -> None:
+    async with get_engine().begin() as connection:
+        await connection.execute(ADD, [{"n": n} for n in range(2, 1001)])
+
+    assert await count_numbers() == 1000
+
+
+async def test_one_of_many_executions_fails(driver: Driver) -> None:
+    with pytest.raises(UniqueViolation):
+        await driver.cursor().executemany(INSERT, [[n % 500] for n in range(2, 1001)])
+
+    await driver.rollback()
+    cursor = await driver.execute("SELECT count(*) FROM number")
+    assert await cursor.fetchone() == (1,)
+
+
+async def test_the_reason_of_a_lost_connection_is_the_servers(driver: Driver) -> None:
+    backend = driver.info.backend_pid
+
+    with pytest.raises(AdminShutdown):
+        await driver.execute("SELECT pg_terminate_backend(%s)", [backend])
+
+    assert driver.closed
+
+
 async def test_after_a_failure_the_next_transaction_is_one() -> None:
     with pytest.raises(IntegrityError):
         await insert(1)
@@ -166,11 +207,12 @@ async def test_after_a_failure_the_next_transaction_is_one() -> None:
     assert await count_numbers() == 1
 
 
-async def test_a_cancelled_statement_leaves_nothing() -> None:
+@pytest.mark.parametrize("parameters", [{"n": 2}, [{"n": 2}, {"n": 3}]])
+async def test_a_cancelled_statement_leaves_nothing(parameters: Any) -> None:
     async def insert_slowly() -> None:
         async with get_engine().begin() as connection:
             slow = text("INSERT INTO number SELECT :n FROM pg_sleep(30)")
-            await connection.execute(slow, {"n": 2})
+            await connection.execute(slow, parameters)
 
     assert await count_numbers() == 1
     task = asyncio.create_task(insert_slowly())

@@ -1,7 +1,7 @@
 """The dialect asks the server nothing, and SQLAlchemy calls what it overrides."""
 
 import pytest
-from sqlalchemy import Dialect, literal
+from sqlalchemy import Dialect, inspect, literal, text
 
 from app.db import get_engine
 from app.db.engine import driver
@@ -32,6 +32,13 @@ async def test_the_version_is_what_the_server_announced(
     assert dialect.server_version_info == (99, 0)
 
 
+async def test_the_version_is_that_of_the_server() -> None:
+    async with get_engine().connect() as connection:
+        number = await connection.scalar(text("SHOW server_version_num"))
+
+        assert connection.dialect.server_version_info == divmod(int(number), 10_000)
+
+
 @pytest.mark.parametrize(
     ("announced", "sql"), [("on", r"'C:\new'"), ("off", r"'C:\\new'")]
 )
@@ -48,3 +55,11 @@ async def test_strings_are_escaped_as_the_server_announced(
         dialect=dialect, compile_kwargs={"literal_binds": True}
     )
     assert str(compiled) == sql
+
+
+async def test_an_inspector_asks_for_the_schema_and_leaves_no_transaction() -> None:
+    async with get_engine().connect() as connection:
+        schema = await connection.run_sync(lambda it: inspect(it).default_schema_name)
+
+        assert not connection.in_transaction()
+        assert schema == await connection.scalar(text("SELECT current_schema()"))

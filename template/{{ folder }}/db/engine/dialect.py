@@ -1,14 +1,40 @@
 """A dialect that skips the queries SQLAlchemy runs on its first connection."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.base import PGInspector
 
 from . import driver
 from .limits import LimitedDialect
 
 LEAN_DRIVERNAME = f"postgresql+lean_{driver.NAME}"
+
+
+class LeanInspector(PGInspector):
+    """Asks for the default schema before it first reads the database."""
+
+    @property
+    def default_schema_name(self) -> str | None:
+        """The default schema of the engine's user."""
+        if self.dialect.default_schema_name is None:
+            with self._operation_context():
+                pass
+        return self.dialect.default_schema_name
+
+    @contextmanager
+    def _operation_context(self) -> Iterator[Connection]:
+        with super()._operation_context() as connection:
+            if self.dialect.default_schema_name is None:
+                was_idle = not connection.in_transaction()
+                name = connection.scalar(select(func.current_schema()))
+                self.dialect.default_schema_name = name
+                if was_idle:
+                    connection.rollback()
+            yield connection
 
 
 class LeanDialect(LimitedDialect):
@@ -17,8 +43,9 @@ class LeanDialect(LimitedDialect):
     The stock dialect asks for the version, the schema, the isolation level and the
     escaping of strings, each in a round trip, in a transaction that costs two more.
     The server announces version and escaping when it accepts a connection. The schema
-    is needed only by tools that inspect a database, and the isolation level only to
-    restore it, which this dialect does without knowing its name.
+    is needed only by tools that inspect a database, and asked for by `LeanInspector`.
+    The isolation level is needed only to restore it, which this dialect does without
+    knowing its name.
 
     The methods with an underscore are not public, but third-party dialects override the
     same ones. If SQLAlchemy stops calling one, its query comes back: one more round
@@ -26,6 +53,7 @@ class LeanDialect(LimitedDialect):
     """
 
     supports_statement_cache = True
+    inspector = LeanInspector
 
     @classmethod
     def get_dialect_cls(cls, url: URL) -> type["LeanDialect"]:
@@ -38,12 +66,18 @@ class LeanDialect(LimitedDialect):
         return cls
 
     def get_default_isolation_level(self, dbapi_conn: Any) -> Any:
-        """Leave it unknown: see `reset_isolation_level`."""
-        raise NotImplementedError
+        """Return the level of `create_engine`, and leave the server's unknown."""
+        if self._on_connect_isolation_level in {None, "AUTOCOMMIT"}:
+            raise NotImplementedError
+        return self._on_connect_isolation_level
 
     def reset_isolation_level(self, dbapi_conn: Any) -> None:
-        """Go back to the server's default, whatever that is."""
-        driver.reset_isolation_level(dbapi_conn)
+        """Go back to the level of `create_engine`, or else to the server's default."""
+        if self._on_connect_isolation_level is None:
+            driver.reset_isolation_level(dbapi_conn)
+        else:
+            stock: Any = super()
+            stock.reset_isolation_level(dbapi_conn)
 
     def _get_default_schema_name(self, connection: Connection) -> str:
         raise NotImplementedError

@@ -40,7 +40,6 @@ def build_engine(
         statement_timeout: Seconds that the server allows for a statement. Not long after,
             the client gives up and closes the connection. Needs `lean`.
         lean: Skip the queries SQLAlchemy runs on the first connection.
-            `inspect(engine)` then does not know the default schema.
         echo: Log every statement, without the values of its parameters.
     """
     url = connect_args.url

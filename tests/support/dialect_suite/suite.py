@@ -1,0 +1,3 @@
+"""SQLAlchemy's tests, collected as its README.dialects.rst says."""
+
+from sqlalchemy.testing.suite import *
