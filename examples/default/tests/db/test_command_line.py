@@ -6,36 +6,80 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from app.db import local
 from app.db.__main__ import main
-from app.db.local import run_server
+from app.db.local import DATA, run_server
 
-ROOT = Path(__file__).parents[2]
-
-SECOND_USER = """
-import sys
+SHOW_URLS = """
+import os
+print(os.environ["DB_URL"], os.environ["DB_DIRECT_URL"], os.environ["DB_REPLICA_URL"])
+raise SystemExit(3)
+"""
+ALEMBIC_INI = """
+[alembic]
+script_location = alembic
+path_separator = os
+"""
+ENV = """
 from pathlib import Path
-from app.db.local import run_server
-with run_server(Path(sys.argv[1])) as url:
+
+Path("prepared").touch()
+"""
+# The module needs nothing of its package, whose imports take their time.
+SECOND_USER = """
+import runpy, sys
+with runpy.run_path(sys.argv[1])["run_server"]() as url:
     print(url)
 """
+# Twice in one process, because its start takes longer than all the rest.
+STOPPED_TWICE = """
+import os, runpy, sys
+sys.argv[1:] = ["local"]
+try:
+    runpy.run_module("app.db", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    print(end.code, os.path.exists(".postgres/postmaster.pid"), flush=True)
+runpy.run_module("app.db", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder like the project's. The files of its server are made once.
+
+    Not one of pytest's: whenever pytest starts, it closes those to other users, and
+    root's server runs as another one.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "alembic.ini").write_text(ALEMBIC_INI)
+        (folder / "alembic").mkdir()
+        (folder / "alembic" / "env.py").write_text(ENV)
+        yield folder
 
 
 @pytest.fixture
 def project(
+    folder: Path,
     configure: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Path:
-    """A folder like the project's, without a server of its own yet."""
-    for name in ("alembic", "alembic.ini"):
-        (tmp_path / name).symlink_to(ROOT / name)
+) -> Iterator[Path]:
+    """The current folder, in which no server runs."""
     configure(DB_URL="replaced", DB_DIRECT_URL="replaced", DB_REPLICA_URL="replaced")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    return tmp_path
+    before = signal.getsignal(signal.SIGTERM)
+    yield folder
+    signal.signal(signal.SIGTERM, before)
+
+
+def is_running() -> bool:
+    """Tell whether there is a server in the current folder."""
+    return (DATA / "postmaster.pid").exists()
 
 
 def test_ping_says_what_answered(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,14 +116,45 @@ def test_ping_says_in_one_line_what_is_wrong(
     assert "s3cret" not in line
 
 
-def test_local_runs_a_command_with_a_server_of_its_own(project: Path) -> None:
-    ping = [sys.executable, "-m", "app.db", "ping"]
+def test_local_runs_a_command_with_a_server_of_its_own(
+    project: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code = main(["local", "--", sys.executable, "-c", SHOW_URLS])
 
-    code = main(["local", "--", *ping])
+    url, direct_url, replica_url = capfd.readouterr().out.split()
+    assert code == 3
+    assert url.startswith("postgresql://")
+    assert url == direct_url == replica_url
+    assert (project / "prepared").exists()
+    assert not is_running()
 
-    assert code == 0
-    assert (project / ".postgres" / "PG_VERSION").exists()
-    assert not (project / ".postgres" / "postmaster.pid").exists()
+
+@pytest.mark.usefixtures("project")
+def test_local_shares_a_server_that_runs(capfd: pytest.CaptureFixture[str]) -> None:
+    with run_server() as url:
+        main(["local", "--", sys.executable, "-c", SHOW_URLS])
+        still_runs = is_running()
+
+    assert capfd.readouterr().out.split() == [url, url, url]
+    assert still_runs
+    assert not is_running()
+
+
+@pytest.mark.usefixtures("project")
+def test_another_process_shares_the_server() -> None:
+    with run_server() as url:
+        shared = subprocess.run(
+            [sys.executable, "-c", SECOND_USER, local.__file__],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        still_runs = is_running()
+
+    assert shared.stdout.strip() == url
+    assert still_runs
+    assert not is_running()
 
 
 def test_local_says_what_to_install(
@@ -101,38 +176,23 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_local_waits_until_it_is_stopped(project: Path, number: signal.Signals) -> None:
-    local = [sys.executable, "-m", "app.db", "local"]
+@pytest.mark.usefixtures("project", "interruptible")
+def test_local_waits_until_it_is_stopped() -> None:
+    twice = [sys.executable, "-c", STOPPED_TWICE]
 
-    with subprocess.Popen(local, stdout=subprocess.PIPE, text=True) as waiting:
+    with subprocess.Popen(twice, stdout=subprocess.PIPE, text=True) as waiting:
         assert waiting.stdout is not None
         try:
-            line = waiting.stdout.readline()
-            waiting.send_signal(number)
+            first = [waiting.stdout.readline() for _ in range(2)]
+            waiting.send_signal(signal.SIGINT)
+            interrupted = waiting.stdout.readline().split()
+            second = [waiting.stdout.readline() for _ in range(2)]
+            waiting.send_signal(signal.SIGTERM)
             code = waiting.wait(timeout=30)
         finally:
             waiting.kill()
 
-    assert line.startswith("DB_URL=postgresql://")
-    assert code == 128 + number
-    assert not (project / ".postgres" / "postmaster.pid").exists()
-
-
-def test_a_second_user_shares_the_server(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-
-    with run_server(data) as url:
-        shared = subprocess.run(
-            [sys.executable, "-c", SECOND_USER, data],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        still_runs = (data / "postmaster.pid").exists()
-
-    assert shared.stdout.strip() == url
-    assert still_runs
-    assert not (data / "postmaster.pid").exists()
+    assert first == second
+    assert first[0].startswith("DB_URL=postgresql://")
+    assert interrupted == [str(128 + signal.SIGINT), "False"]
+    assert (code, is_running()) == (128 + signal.SIGTERM, False)
