@@ -92,7 +92,7 @@ def test_ping_says_what_answered(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["python -m app.db", "ping"])
+    monkeypatch.setattr(sys, "argv", ["db", "ping"])
     # As `python -m` finds it, which is not loaded yet.
     monkeypatch.delitem(sys.modules, main.__module__)
 
