@@ -12,6 +12,8 @@ from support.pairs import PAIRS, pair_id
 from support.processes import UV, Run
 from support.services import migrate, serve
 
+pytestmark = pytest.mark.thorough
+
 # In an environment of its own, because every pytest that finds it imports it as a plugin.
 SCHEMATHESIS = (*UV, "tool", "run", f"--python={sys.executable}", "schemathesis@4.32.5")
 

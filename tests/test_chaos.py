@@ -16,6 +16,8 @@ from support.pairs import PAIRS, pair_id
 from support.processes import Run
 from support.variants import Answers, Render
 
+pytestmark = pytest.mark.thorough
+
 IS_LONG = "CHAOS_SECONDS" in os.environ
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "0.5"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))

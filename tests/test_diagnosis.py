@@ -16,7 +16,7 @@ from support.variants import Answers, Render
 
 Record = Callable[[str, object], None]
 # One worker starts the servers.
-pytestmark = pytest.mark.xdist_group("tls")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("tls")]
 
 
 def has_loop(answers: Answers, loop: str) -> bool:

@@ -14,6 +14,8 @@ from support.processes import Run
 from support.services import Service, migrate, wait_until
 from support.variants import Answers, Render
 
+pytestmark = pytest.mark.thorough
+
 READ = """
 async def read():
     async with get_session() as session:

@@ -105,9 +105,16 @@ def test_the_table_of_errors_is_that_of_the_code(render: Render, run: Run) -> No
         assert cells == expected, page
 
 
+@pytest.mark.thorough
+@pytest.mark.xdist_group("mypy")
 @pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 def test_the_recipe_for_a_second_database_works(
-    render: Render, run: Run, workshop: Path, server_url: str, answers: Answers
+    render: Render,
+    run: Run,
+    mypy_cache: Path,
+    workshop: Path,
+    server_url: str,
+    answers: Answers,
 ) -> None:
     project = workshop / "project"
     shutil.copytree(render(**answers), project)
@@ -128,7 +135,7 @@ def test_the_recipe_for_a_second_database_works(
         # What it does not need is not set.
         command = (sys.executable, "-m", "pytest", "tests/db/test_settings.py")
         suite = run(*command, cwd=project, DB_URL=ours)
-    cache = f"--cache-dir={workshop / 'mypy'}"
+    cache = f"--cache-dir={mypy_cache}"
     mypy = run(sys.executable, "-m", "mypy", cache, ".", cwd=project)
 
     assert tables == [["ours"], ["reports"]]

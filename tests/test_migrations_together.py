@@ -18,6 +18,8 @@ from support.pairs import PAIRS, pair_id
 from support.processes import Run
 from support.services import wait_until
 
+pytestmark = pytest.mark.thorough
+
 Upgrade = Callable[[int], "CompletedProcess[str]"]
 
 each_pair = pytest.mark.parametrize("project", PAIRS, ids=pair_id, indirect=True)

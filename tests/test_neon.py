@@ -19,6 +19,8 @@ from support.pairs import PAIRS, pair_id, run_scenario
 from support.processes import Run
 from support.variants import Answers, Render
 
+pytestmark = pytest.mark.thorough
+
 POOLED = f"{ENDPOINT}-pooler"
 
 TOOLS = """

@@ -13,6 +13,8 @@ from support.pairs import PAIRS, pair_id
 from support.pgbouncer import run_pgbouncer
 from support.processes import Run
 
+pytestmark = pytest.mark.thorough
+
 ASYNC = [answers for answers in PAIRS if answers["mode"] == "async"]
 
 

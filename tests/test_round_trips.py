@@ -14,6 +14,8 @@ from support.services import migrate
 from support.tls_server import Servers
 from support.variants import Answers, Render
 
+pytestmark = pytest.mark.thorough
+
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 Record = Callable[[str, object], None]
 

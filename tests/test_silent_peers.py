@@ -17,6 +17,8 @@ from support.processes import Run
 from support.services import Service, migrate, serve, wait_until
 from support.variants import Answers, Render
 
+pytestmark = pytest.mark.thorough
+
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 
 # What the metrics say while a request has the connection.

@@ -15,7 +15,7 @@ from support.tls_server import HOST, Front, Hello, Servers, run_front
 from support.variants import Answers, Render
 
 # One worker starts the servers.
-pytestmark = pytest.mark.xdist_group("tls")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("tls")]
 of_each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 Record = Callable[[str, object], None]
 

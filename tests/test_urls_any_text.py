@@ -17,7 +17,10 @@ from support.processes import Run
 from support.tls_server import Servers
 from support.variants import Answers, Render
 
-pytestmark = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.parametrize("answers", PAIRS, ids=pair_id),
+]
 # Its servers are those of test_tls.
 one_worker = pytest.mark.xdist_group("tls")
 Record = Callable[[str, object], None]

@@ -64,15 +64,15 @@ def upgrade():
 """
 
 
-@pytest.fixture(autouse=True)
-def database() -> Iterator[str]:
-    """A database for each test, because Alembic has one history in each."""
+@pytest.fixture
+def new_database() -> Iterator[str]:
+    """A database for one test, which may do with it what it likes."""
     with temporary_database() as url:
         yield url
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Config:
+def config(tmp_path: Path) -> Iterator[Config]:
     """Another project, with one model and one revision."""
     (tmp_path / "versions").mkdir()
     (tmp_path / "env.py").write_text(ENV)
@@ -84,7 +84,9 @@ def config(tmp_path: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(tmp_path))
     config.set_main_option("path_separator", "os")
-    return config
+    yield config
+    clean = "DROP TABLE IF EXISTS alembic_version, item"
+    asyncio.run(execute(clean))
 
 
 @pytest.fixture
@@ -103,6 +105,7 @@ async def other_transaction(anyio_backend: str) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.usefixtures("new_database")
 def test_the_migrations_of_this_project_create_what_its_models_say() -> None:
     config = Config(ROOT / "alembic.ini")
 
@@ -204,13 +207,13 @@ def test_the_wait_for_another_transaction_has_an_end(
 
 
 def test_only_waits_for_locks_are_limited_and_only_in_transactions(
-    database: str,
+    new_database: str,
     config: Config,
     configure: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     (tmp_path / "versions" / "0002.py").write_text(LIMITS)
-    name = make_url(database).database
+    name = make_url(new_database).database
     for limit in ("statement_timeout", "lock_timeout"):
         asyncio.run(execute(f"ALTER DATABASE {name} SET {limit} = 100000"))
     configure(DB_MIGRATION_LOCK_TIMEOUT=7)

@@ -152,7 +152,7 @@ async def test_an_exhausted_pool_is_a_503_that_says_when_to_come_back(
     client: AsyncClient,
     configure: Callable[..., None],
 ) -> None:
-    configure(DB_POOL_SIZE=1, DB_POOL_TIMEOUT=0.1)
+    configure(DB_POOL_SIZE=1, DB_POOL_TIMEOUT=0.01)
     await dispose_engine()
 
     async with get_engine().connect():
