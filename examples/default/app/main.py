@@ -23,10 +23,8 @@ async def refuse(_request: Request, error: RequestValidationError) -> Response:
     FastAPI's own handler repeats it: 10 MB where 10 MB were sent, and a 500 where JSON
     has no form of it (NaN, infinity, half of a surrogate pair).
     """
-    detail = [
-        {"type": fault["type"], "loc": fault["loc"], "msg": fault["msg"]}
-        for fault in error.errors()[:10]
-    ]
+    told = ("type", "loc", "msg")
+    detail = [{key: fault[key] for key in told} for fault in error.errors()[:10]]
     # In ASCII, because a client may choose the names in `loc`.
     body = json.dumps({"detail": detail})
     return Response(body, status_code=422, media_type="application/json")
