@@ -122,12 +122,12 @@ def test_the_recipe_for_a_second_database_works(
     readme = (db / "README.md").read_text("utf-8")
     recipe = readme.split("\n## A second database\n")[1]
     (setting,) = re.findall(r"`settings.py`: `(.*)`", recipe)
-    engine, dependency = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)
+    engine, *dependency = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)
     insert_before(db / "settings.py", "    DB_REPLICA_URL: ", f"    {setting}")
     append(db / "connection.py", dedent(engine))
     imported = "from .connection import get_reports_engine"
     insert_before(db / "session.py", "from .errors import", imported)
-    append(db / "session.py", dedent(dependency))
+    append(db / "session.py", "\n\n".join(map(dedent, dependency)))
 
     with make_database(server_url) as ours, make_database(server_url) as reports:
         run_scenario(run, project, SCENARIO, DB_URL=ours, REPORTS_URL=reports)
