@@ -116,15 +116,18 @@ class LimitedDialect(driver.Dialect):
 
     def _wait_for(self, context: Any, count: int = 1) -> Wait:
         options = context.execution_options
-        if options.get("read_only") and (
-            context.isinsert or context.isupdate or context.isdelete or context.isddl
-        ):
+        if options.get("read_only") and _writes(context):
             raise InvalidRequestError("ReadDbSession does not write: use DbSession")
         limit = count * options.get("statement_timeout", self.statement_timeout)
         return self._wait(context.root_connection.connection, limit)
 
     def _wait(self, connection: PoolProxiedConnection, limit: float) -> Wait:
         return Wait(connection, limit + GRACE_SECONDS)
+
+
+def _writes(context: Any) -> bool:
+    is_dml = context.isinsert or context.isupdate or context.isdelete
+    return bool(is_dml or context.isddl)
 
 
 def _ignore(_statement: str, _seconds: float) -> None:
