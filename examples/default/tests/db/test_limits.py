@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
-import stamina
 from sqlalchemy import text
 
 from app.db import (
@@ -41,7 +40,7 @@ def proxy(
 ) -> Iterator[Proxy]:
     """Connect by way of a proxy, with one connection and little time."""
     monkeypatch.setattr(limits, "GRACE_SECONDS", 0.1)
-    with run_proxy(database) as proxy, stamina.set_testing(True, attempts=3):
+    with run_proxy(database) as proxy:
         configure(DB_URL=proxy.url, DB_STATEMENT_TIMEOUT=0.3, DB_POOL_SIZE=1)
         yield proxy
 

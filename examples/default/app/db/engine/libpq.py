@@ -28,7 +28,13 @@ _PARAMETERS = frozenset(
 )
 
 FAILURE_TEXTS: dict[Reason, tuple[str, ...]] = {
-    "host_not_found": ("resolve host", "translate host name"),
+    "host_not_found": (
+        "resolve host",
+        "translate host name",
+        # What the resolver says, which is all that psycopg before 3.3 passes on.
+        "no address associated with",
+        "not known",
+    ),
 }
 """Parts of libpq's messages, in lower case, by what they mean."""
 
