@@ -40,7 +40,8 @@ LAYER = """
     app/db/engine/tls.py app/db/engine/url.py app/db/engine/watchdog.py
     tests/db/__init__.py tests/db/conftest.py tests/db/proxy.py
     tests/db/test_application.py tests/db/test_border.py tests/db/test_command_line.py
-    tests/db/test_connect_args.py tests/db/test_connection.py tests/db/test_driver.py
+    tests/db/test_connect_args.py tests/db/test_connection.py tests/db/test_dialect.py
+    tests/db/test_driver.py
     tests/db/test_errors.py tests/db/test_failures.py tests/db/test_health.py
     tests/db/test_limits.py tests/db/test_monitoring.py tests/db/test_pool.py
     tests/db/test_problems.py tests/db/test_recycle.py tests/db/test_session.py

@@ -28,7 +28,13 @@ _PARAMETERS = frozenset(
 )
 
 FAILURE_TEXTS: dict[Reason, tuple[str, ...]] = {
-    "host_not_found": ("resolve host", "translate host name"),
+    "host_not_found": (
+        "resolve host",
+        "translate host name",
+        # psycopg 3.2 passes on what the system says.
+        "name or service not known",
+        "nodename nor servname provided",
+    ),
 }
 """Parts of libpq's messages, in lower case, by what they mean."""
 
