@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.cable import run_cable
-from support.pairs import PAIRS, pair_id, run_scenario
+from support.pairs import each_driver, pair_id, run_scenario
 from support.postgres import PASSWORD, USER
 from support.processes import Run
 from support.refusals import run_refusals
@@ -18,21 +18,6 @@ Record = Callable[[str, object], None]
 # One worker starts the servers.
 pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("tls")]
 
-
-def has_loop(answers: Answers, loop: str) -> bool:
-    """Whether what a driver says depends on the event loop."""
-    return loop == "asyncio" or answers["driver"] == "asyncpg"
-
-
-each_driver = pytest.mark.parametrize(
-    ("answers", "loop"),
-    [
-        pytest.param(answers, loop, id=f"{pair_id(answers)}-{loop}")
-        for answers in PAIRS
-        for loop in ("asyncio", "uvloop")
-        if has_loop(answers, loop)
-    ],
-)
 
 REFUSED = {
     "too many for the role": ["too_many_connections", True],

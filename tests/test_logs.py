@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from support.pairs import PAIRS, pair_id
+from support.pairs import PAIRS, each_driver, pair_id
 from support.postgres import Server, make_template, run_server
 from support.processes import Run
 from support.services import serve, wait_until
@@ -48,13 +48,14 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@each_pair
+@each_driver
 def test_an_outage_is_a_line_for_each_request(
     render: Render,
     environment: dict[str, str],
     server: Server,
     workshop: Path,
     answers: Answers,
+    loop: str,
     record_property: Record,
 ) -> None:
     project, log = render(**answers), workshop / "log"
@@ -70,10 +71,9 @@ def test_an_outage_is_a_line_for_each_request(
     def get(path: str) -> httpx2.Response:
         return service.client.get(path)
 
+    place = (project, workshop, environment | variables, "outage:app")
     with (
-        serve(
-            project, workshop, environment | variables, "outage:app", log=log
-        ) as service,
+        serve(*place, log=log, loop=loop) as service,
         ThreadPoolExecutor(POOL_SIZE) as clients,
     ):
         started = len(log.read_text("utf-8").splitlines())
@@ -81,12 +81,15 @@ def test_an_outage_is_a_line_for_each_request(
         with server.administer() as admin:
             wait_until(lambda: admin.execute(WAITING).fetchone() == (POOL_SIZE,))
         server.process.send_signal(signal.SIGQUIT)
+        server.process.wait()
         statuses = [future.result().status_code for future in lost]
         paths = ["/notes"] * (REQUESTS - POOL_SIZE)
         statuses += [answer.status_code for answer in clients.map(get, paths)]
 
     lines = log.read_text("utf-8").splitlines()[started:]
-    record_property("table", f"logs: {pair_id(answers)}: outage: {len(lines)} lines")
+    record_property(
+        "table", f"logs: {pair_id(answers)}, {loop}: outage: {len(lines)} lines"
+    )
     named = [line for line in lines if ": 503, " in line]
     assert statuses == [503] * REQUESTS
     assert len(named) == REQUESTS
@@ -100,13 +103,8 @@ def test_an_outage_is_a_line_for_each_request(
 def test_a_failed_start_says_why_in_a_line(
     run: Run, render: Render, workshop: Path, answers: Answers, record_property: Record
 ) -> None:
-    command = (
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "app.main:app",
-        f"--uds={workshop}/http",
-    )
+    uvicorn = (sys.executable, "-m", "uvicorn")
+    command = (*uvicorn, "app.main:app", f"--uds={workshop}/http")
 
     for why, url in REFUSED_STARTS.items():
         started = run(*command, cwd=render(**answers), DB_URL=url)

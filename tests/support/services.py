@@ -62,6 +62,7 @@ def serve(
     *,
     port: int | None = None,
     log: Path | None = None,
+    loop: str = "asyncio",
 ) -> Iterator[Service]:
     """Serve a project with uvicorn, from when it answers.
 
@@ -72,12 +73,12 @@ def serve(
         app: The application, as uvicorn finds it from the project.
         port: Where it listens instead, for a client that knows no sockets.
         log: The file for what it logs by default; without it only errors are shown.
+        loop: The event loop. A project does not install uvloop, which uvicorn prefers.
     """
     socket = None if port else str(folder / "http")
     place = f"--port={port}" if port else f"--uds={socket}"
     uvicorn = (sys.executable, "-m", "uvicorn", app, place)
-    # A project does not install uvloop, which uvicorn would prefer.
-    command = (*uvicorn, "--loop=asyncio", f"--log-level={'info' if log else 'error'}")
+    command = (*uvicorn, f"--loop={loop}", f"--log-level={'info' if log else 'error'}")
     with (
         open(log or os.devnull, "wb") as output,
         subprocess.Popen(
