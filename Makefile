@@ -6,20 +6,26 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test bench check
-help:           ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+.PHONY: help demo test test-quick chaos bench check
+help:             ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(UV)     ## render the default answers and run what comes out
+demo: $(UV)       ## render the default answers and run what comes out
 	uv run tests/support/demo.py
 
-test: $(UV)     ## render every variant, check it, run its tests
+test: $(UV)       ## render every variant, check it, run its tests
 	uv run pytest
 
-bench: $(UV)    ## measure, and write the README's table and chart
-	PYTHONPATH=hooks:tests uv run --group bench python -m bench
+test-quick: $(UV) ## the same for ten variants, without networks and poolers
+	uv run pytest -m "not thorough"
 
-check: $(UV)    ## what pre-commit checks
+chaos: $(UV)      ## let the database fail in every way, for longer than in the tests
+	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),3) uv run pytest --numprocesses=0 tests/test_chaos.py
+
+bench: $(UV)      ## measure, and write the README's table, the chart and docs/measurements.md
+	PYTHONPATH=hooks:tests uv run --group bench python -m bench $(OPTIONS)
+
+check: $(UV)      ## what pre-commit checks
 	uv run prek run --all-files
 
 $(CURDIR)/.uv/bin/uv:

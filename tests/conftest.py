@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_copie.plugin import Copie
 
-from support.databases import make_database
+from support.databases import make_database, stop_syncing
 from support.load import Report, Start, start_processes
 from support.pairs import PAIRS, pair_id
 from support.processes import Run, inherited
+from support.rendering import quick_copier
+from support.summary import summarize
 from support.variants import QUESTIONS, ROOT, Answer, Render
 from support.workers import publish
 
 # Imported by the fixtures that need them: they run on Unix only, some tests do not.
 if TYPE_CHECKING:
     from support.pgbouncer import PgBouncer
+    from support.suites import Runner
     from support.tls_server import Servers
 
 
@@ -90,7 +93,8 @@ def render(template: Path, shared: Path, copie_session: Copie) -> Render:
         if not project.exists():
             # pytest-copie passes over unknown questions and invalid answers.
             assert answers.keys() <= QUESTIONS.keys()
-            result = copie_session.copy(template_dir=template, extra_answers=answers)
+            with quick_copier():
+                result = copie_session.copy(answers, template)
             assert result.exit_code == 0, repr(result.exception)
             assert result.answers | answers == result.answers
             assert result.project_dir is not None
@@ -113,7 +117,24 @@ def server_url(testrun_uid: str) -> Iterator[str]:
     # Not in pytest's folder, for the reasons below.
     data = Path(tempfile.gettempdir(), f"db-connection-{testrun_uid[:8]}")
     with get_server(data, cleanup_mode="delete") as server:
+        stop_syncing(server.get_uri())
         yield server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def runner(shared: Path, environment: dict[str, str], server_url: str) -> "Runner":
+    """Runs the suites of variants, each distinct one once in all workers."""
+    from support.suites import Runner
+
+    results = shared / "suites"
+    results.mkdir(exist_ok=True)
+    return Runner(results, environment | {"DB_URL": server_url})
+
+
+@pytest.fixture(scope="session")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of every run of mypy: the variants import the same packages."""
+    return tmp_path_factory.mktemp("mypy")
 
 
 @pytest.fixture
@@ -178,18 +199,5 @@ def report(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much was rendered and run, and what came out of it in each case."""
-    found: dict[str, list[str]] = {"rendered": [], "suite": [], "table": []}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if getattr(report, "when", None) == "call":
-                for name, value in report.user_properties:
-                    found.setdefault(name, []).append(str(value))
-    if not any(found.values()):
-        return
-    terminalreporter.section("outcomes")
-    for line in sorted(found["table"]) + sorted(found["suite"]):
-        terminalreporter.line(line)
-    rendered = len(set(found["rendered"]))
-    suites = len(found["suite"])
-    terminalreporter.line(f"{rendered} combinations rendered, {suites} suites run")
+    """Say what came out of it, how much was run, and where the time went."""
+    summarize(terminalreporter)

@@ -11,6 +11,8 @@ from support.pairs import PAIRS, pair_id
 from support.processes import Run
 from support.variants import Answers, Render
 
+pytestmark = pytest.mark.thorough
+
 # The server's default isolation level costs a round trip when the first connection is
 # opened. Nothing in a service needs to know it.
 ONLY_WITH_A_ROUND_TRIP = {"IsolationLevelTest::test_default_isolation_level"}

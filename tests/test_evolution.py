@@ -14,6 +14,8 @@ from support.releases import update as run_update
 from support.variants import recorded
 from support.workers import publish
 
+pytestmark = pytest.mark.thorough
+
 ANSWERS_FILE = ".copier-answers.yml"
 # One file of each kind: of the package, of the example, of the layer, of its tests, of
 # the team, of the first migration.

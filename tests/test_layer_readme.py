@@ -1,4 +1,4 @@
-"""What the layer's README says is so: its table of settings, its second database."""
+"""What the layer's README says is so: its tables, and its second database."""
 
 import json
 import re
@@ -13,7 +13,8 @@ import pytest
 from support.databases import make_database
 from support.pairs import PAIRS, pair_id, run_scenario
 from support.processes import Run
-from support.variants import Answers, Render, all_variants
+from support.variants import ROOT, Answers, Render, all_variants
+from sync_errors import HEADER
 
 SETTINGS = """
 import json
@@ -32,6 +33,16 @@ print(json.dumps({
     "production": find("production"),
     "aliases": {name: others(field) for name, field in Settings.model_fields.items()},
 }, default=str))
+"""
+
+ERRORS = """
+import json
+from app.db.advice import ADVICE
+
+print(json.dumps([
+    [reason, *advice.answer[:2], advice.hint, advice.sqlstates]
+    for reason, advice in ADVICE.items()
+]))
 """
 
 # A unit of work in each database.
@@ -79,9 +90,31 @@ def plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def test_the_table_of_errors_is_that_of_the_code(render: Render, run: Run) -> None:
+    project = render(**all_variants()[0])
+    shown = run(sys.executable, "-c", ERRORS, cwd=project)
+    assert shown.returncode == 0, shown.stderr
+    expected = []
+    for reason, status, is_transient, hint, codes in json.loads(shown.stdout):
+        again = "yes" if is_transient else "no"
+        expected.append([f"`{reason}`", ", ".join(codes), str(status), again, hint])
+
+    for page in (project / "app/db/README.md", ROOT / "docs/errors.md"):
+        rows = page.read_text("utf-8").partition(f"\n{HEADER}\n")[2].split("\n\n")[0]
+        cells = [line[2:-2].split(" | ") for line in rows.splitlines()[1:]]
+        assert cells == expected, page
+
+
+@pytest.mark.thorough
+@pytest.mark.xdist_group("mypy")
 @pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 def test_the_recipe_for_a_second_database_works(
-    render: Render, run: Run, workshop: Path, server_url: str, answers: Answers
+    render: Render,
+    run: Run,
+    mypy_cache: Path,
+    workshop: Path,
+    server_url: str,
+    answers: Answers,
 ) -> None:
     project = workshop / "project"
     shutil.copytree(render(**answers), project)
@@ -89,12 +122,12 @@ def test_the_recipe_for_a_second_database_works(
     readme = (db / "README.md").read_text("utf-8")
     recipe = readme.split("\n## A second database\n")[1]
     (setting,) = re.findall(r"`settings.py`: `(.*)`", recipe)
-    engine, dependency = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)
+    engine, *dependency = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)
     insert_before(db / "settings.py", "    DB_REPLICA_URL: ", f"    {setting}")
     append(db / "connection.py", dedent(engine))
     imported = "from .connection import get_reports_engine"
     insert_before(db / "session.py", "from .errors import", imported)
-    append(db / "session.py", dedent(dependency))
+    append(db / "session.py", "\n\n".join(map(dedent, dependency)))
 
     with make_database(server_url) as ours, make_database(server_url) as reports:
         run_scenario(run, project, SCENARIO, DB_URL=ours, REPORTS_URL=reports)
@@ -102,7 +135,7 @@ def test_the_recipe_for_a_second_database_works(
         # What it does not need is not set.
         command = (sys.executable, "-m", "pytest", "tests/db/test_settings.py")
         suite = run(*command, cwd=project, DB_URL=ours)
-    cache = f"--cache-dir={workshop / 'mypy'}"
+    cache = f"--cache-dir={mypy_cache}"
     mypy = run(sys.executable, "-m", "mypy", cache, ".", cwd=project)
 
     assert tables == [["ours"], ["reports"]]

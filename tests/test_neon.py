@@ -19,6 +19,8 @@ from support.pairs import PAIRS, pair_id, run_scenario
 from support.processes import Run
 from support.variants import Answers, Render
 
+pytestmark = pytest.mark.thorough
+
 POOLED = f"{ENDPOINT}-pooler"
 
 TOOLS = """
@@ -238,7 +240,7 @@ def test_every_way_in_is_open_and_every_refusal_has_its_reason(stage: Stage) -> 
         "password": (url.replace(PASSWORD, "wrong"), "", ["authentication", False]),
         "wrong endpoint": (url.replace(ENDPOINT, "ep-dry-sand-d4e5f6"), "", wrong),
         "no endpoint": (stage.url("127.0.0.1"), "", wrong),
-        "no compute": (url, "Couldn't connect to compute node", ["starting_up", True]),
+        "no compute": (url, "Couldn't connect to compute node", ["not_ready", True]),
         "quota": (url, "You have exceeded the quota.", ["quota_exceeded", False]),
     }
 

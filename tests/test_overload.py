@@ -15,6 +15,8 @@ from support.processes import Run
 from support.services import Service, migrate, serve, wait_until
 from support.variants import Answers, Render
 
+pytestmark = pytest.mark.thorough
+
 POOL_SIZE = 5
 CLIENTS = 50
 

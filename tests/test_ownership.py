@@ -14,6 +14,8 @@ from support.variants import (
     variant_id,
 )
 
+pytestmark = pytest.mark.thorough
+
 # Copier's own file.
 ANSWERS_FILE = {".copier-answers.yml"}
 # Files of the user's that an answer changes: the exceptions, and no others.

@@ -11,6 +11,8 @@ from support.load import Report, Start
 from support.pairs import PAIRS, pair_id
 from support.pgbouncer import PgBouncer
 
+pytestmark = pytest.mark.thorough
+
 ASYNC = [answers for answers in PAIRS if answers["mode"] == "async"]
 
 WORK = """

@@ -9,6 +9,8 @@ import pytest
 from support.load import Report, Start
 from support.pgbouncer import PgBouncer, run_pgbouncer
 
+pytestmark = pytest.mark.thorough
+
 COME_BACK = """
 async def main():
     found = []

@@ -1,4 +1,4 @@
-"""Variants with every pair of answers: strictly typed, and right on a real server."""
+"""Variants with every pair of answers: strictly typed, and tested as by their users."""
 
 import json
 import shutil
@@ -11,6 +11,13 @@ import pytest
 
 from support.pairs import PAIRS, pair_id
 from support.processes import Run
+from support.suites import (
+    OPTIONS,
+    PLUGINS,
+    Runner,
+    suite_of_the_layer,
+    suite_of_the_project,
+)
 from support.variants import Answers, Render, all_variants, pairwise, variant_id
 
 each_variant = pytest.mark.parametrize(
@@ -29,12 +36,6 @@ def handle(writing: DbSession, reading: ReadDbSession) -> None:
     write(writing)
     write(reading)
 """
-
-
-@pytest.fixture(scope="session")
-def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache of every run of mypy: the variants import the same packages."""
-    return tmp_path_factory.mktemp("mypy")
 
 
 @each_variant
@@ -72,24 +73,29 @@ def test_a_session_for_reading_is_not_one_for_writing(
 
 
 @each_variant
-def test_its_own_suite_passes_and_covers_it(
+@pytest.mark.thorough
+def test_its_whole_suite_passes_and_covers_it(
     render: Render,
     run: Run,
+    runner: Runner,
     server_url: str,
     workshop: Path,
     record_property: Callable[[str, object], None],
     answers: Answers,
 ) -> None:
+    rendered = render(**answers)
     project = workshop / "project"
-    shutil.copytree(render(**answers), project)
+    shutil.copytree(rendered, project)
     name = variant_id(answers)
+    parts = [suite_of_the_layer(rendered), suite_of_the_project(rendered)]
 
     suite = run(
-        *(sys.executable, "-m", "pytest", "tests", "-W", "error", "--rootdir=."),
-        *("--cov=app", "--cov-branch", "--cov-report=json", "--junitxml=tests.xml"),
-        *("-p", "no:cacheprovider", f"--basetemp={workshop / 'tmp'}"),
+        *(sys.executable, "-m", "pytest", "tests", *OPTIONS, *PLUGINS),
+        *("-p", "pytest_cov.plugin", "--cov=app", "--cov-branch", "--cov-report=json"),
+        *("--junitxml=tests.xml", f"--basetemp={workshop / 'tmp'}"),
         cwd=project,
         DB_URL=server_url,
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
         PYTHONPATH=".",
     )
 
@@ -98,7 +104,9 @@ def test_its_own_suite_passes_and_covers_it(
     coverage = json.loads((project / "coverage.json").read_text("utf-8"))
     percent = coverage["totals"]["percent_covered"]
     line = f"suite: {name}: {results['tests']} passed, coverage {percent:.1f} %"
-    record_property("suite", line)
+    record_property("table", line)
     assert results["skipped"] == "0"
+    in_parts = sum(runner.run(part).passed for part in parts if part.tests)
+    assert in_parts == int(results["tests"])
     assert coverage["meta"]["branch_coverage"]
     assert percent >= 95, line

@@ -7,11 +7,14 @@ import pytest
 from sqlalchemy import make_url
 
 from support.pairs import PAIRS, pair_id, run_scenario
+from support.postgres import PASSWORD, USER
 from support.processes import Run
 from support.round_trips import count_round_trips
 from support.services import migrate
-from support.tls_server import PASSWORD, USER, Servers
+from support.tls_server import Servers
 from support.variants import Answers, Render
+
+pytestmark = pytest.mark.thorough
 
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 Record = Callable[[str, object], None]

@@ -9,20 +9,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.pairs import PAIRS, pair_id, run_scenario
+from support.postgres import PASSWORD, USER
 from support.processes import Run
-from support.tls_server import (
-    HOST,
-    PASSWORD,
-    USER,
-    Front,
-    Hello,
-    Servers,
-    run_front,
-)
+from support.tls_server import HOST, Front, Hello, Servers, run_front
 from support.variants import Answers, Render
 
 # One worker starts the servers.
-pytestmark = pytest.mark.xdist_group("tls")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("tls")]
 of_each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 Record = Callable[[str, object], None]
 
@@ -192,7 +185,7 @@ def test_production_contacts_nobody_when_the_url_forbids_tls(
     ((outcome, message),) = found
     name = "production, sslmode=disable"
     record_property("table", f"tls: {pair_id(answers)}: {name}: {outcome}")
-    assert outcome == "ValueError"
+    assert outcome == "SettingsError"
     assert message.startswith("DB_URL has sslmode=disable: ")
 
 

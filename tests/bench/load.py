@@ -1,13 +1,13 @@
 """What is measured: the same read and the same write, in four ways, on each driver."""
 
+from bench.plain import get_drivername, get_imports
+from bench.raw import RAW
 from support.variants import Answers
-
-WAYS = ("raw driver", "this layer", "Session(engine)", "pool_pre_ping")
-WORK = ("read", "write")
 
 # Of the kind that `run_scenario` takes: a sync project runs it without its awaits.
 _COMMON = """
 import socket
+from {queues} import Queue
 from app.db.engine.pool import FairQueuePool
 from app.db.session import get_read_db
 from app.models import Note
@@ -15,13 +15,14 @@ from app.models import Note
 URL = os.environ["BENCH_URL"]
 CONNECTIONS = 10
 CLIENTS = 50
+WARM_UP_SECONDS = 0.5
 SELECT = "SELECT id, text, created_at FROM note WHERE id = {place}"
 ONE = text("SELECT 1")
 INSERT = "INSERT INTO note (text) VALUES ({place}) RETURNING id"
-{prelude}
+{imports}
 
 def build(pool_size=CONNECTIONS, **options):
-    url = URL.replace("postgresql:", "postgresql+{driver}:")
+    url = URL.replace("postgresql:", "{drivername}:")
     return create_engine(
         url, pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
     )
@@ -92,9 +93,9 @@ async def use(engine):
     async with engine.connect() as connection:
         await connection.execute(ONE)
 
-async def count_turns(function):
-    # How often each of the clients was served in a second.
-    end = time.perf_counter() + 1
+async def count_turns(function, seconds):
+    # How often each of the clients was served.
+    end = time.perf_counter() + seconds
 
     async def work():
         done = 0
@@ -105,111 +106,52 @@ async def count_turns(function):
 
     return await together(work, CLIENTS)
 
-async def measure(function):
+async def measure(function, seconds):
     started = time.perf_counter()
-    done = sum(await count_turns(function))
+    done = sum(await count_turns(function, seconds))
     return done / (time.perf_counter() - started)
 
 async def main():
+    rounds = range(int(os.environ["ROUNDS"]))
+    seconds = float(os.environ["SECONDS"])
     for _ in range(CONNECTIONS):
         idle.put_nowait(await connect())
     await write_with_this_layer()
-    found = {{"round trips": {{}}, "per second": {{}}}}
+    found = {{"per second": {{}}, "round trips": {{}}, "turns": {{}}}}
     for work, ways in WORK.items():
         for function in ways.values():
             # Each connection has then done it before.
-            for _ in range(2 * CONNECTIONS):
-                await function()
-        if os.environ["COUNTER_PORT"]:
-            found["round trips"][work] = {{
-                way: await count_round_trips(function)
-                for way, function in ways.items()
-            }}
-        rounds = {{way: [] for way in ways}}
-        for _ in range(int(os.environ["ROUNDS"])):
+            await measure(function, WARM_UP_SECONDS)
+        rates = {{way: [] for way in ways}}
+        for _ in rounds:
             for way, function in ways.items():
-                rounds[way].append(await measure(function))
-        found["per second"][work] = rounds
-    found["turns"] = {{name: [] for name in crowded}}
-    for _ in range(int(os.environ["ROUNDS"])):
-        for name, engine in crowded.items():
-            found["turns"][name] += [await count_turns(lambda: use(engine))]
+                rates[way].append(await measure(function, seconds))
+        found["per second"][work] = rates
+    if os.environ["COUNTER_PORT"]:
+        for work, ways in WORK.items():
+            found["round trips"][work] = {{
+                way: await count_round_trips(function) for way, function in ways.items()
+            }}
+        found["turns"] = {{name: [] for name in crowded}}
+        for _ in rounds:
+            for name, engine in crowded.items():
+                turns = await count_turns(lambda: use(engine), 1)
+                found["turns"][name].append(turns)
     emit(found)
 """
 
-_PRELUDES = {
-    "async": """
-from asyncio import Queue
-from sqlalchemy.ext.asyncio import AsyncSession as Session
-from sqlalchemy.ext.asyncio import create_async_engine as create_engine
-""",
-    "sync": """
-from queue import Queue
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
-""",
-}
-
-_PSYCOPG = """
-async def connect():
-    return await psycopg.{connection}.connect(URL, autocommit=True)
-
-async def read_raw(connection):
-    cursor = await connection.execute(SELECT, [1])
-    assert await cursor.fetchone()
-
-async def write_raw(connection):
-    async with connection.transaction():
-        await connection.execute(INSERT, ["bench"])
-"""
-_RAW = {
-    "async-psycopg": "import psycopg\n" + _PSYCOPG.format(connection="AsyncConnection"),
-    "sync-psycopg": "import psycopg\n" + _PSYCOPG.format(connection="Connection"),
-    "async-asyncpg": """
-import asyncpg
-
-async def connect():
-    return await asyncpg.connect(URL)
-
-async def read_raw(connection):
-    assert await connection.fetchrow(SELECT, 1)
-
-async def write_raw(connection):
-    async with connection.transaction():
-        await connection.fetchrow(INSERT, "bench")
-""",
-    "sync-psycopg2": """
-import psycopg2
-
-def connect():
-    connection = psycopg2.connect(URL)
-    connection.autocommit = True
-    return connection
-
-def read_raw(connection):
-    with connection.cursor() as cursor:
-        cursor.execute(SELECT, [1])
-        assert cursor.fetchone()
-
-def write_raw(connection):
-    connection.autocommit = False
-    with connection, connection.cursor() as cursor:
-        cursor.execute(INSERT, ["bench"])
-    connection.autocommit = True
-""",
-}
-
 
 def get_scenario(answers: Answers) -> str:
-    """Return the load for a pair.
+    """Return the load for a pair, with `ROUNDS` turns of `SECONDS` for each way.
 
-    It emits the round trips of a request, the requests per second, and how often each of
-    fifty clients had one of five connections.
+    It emits the requests per second and, if `COUNTER_PORT` is set, the round trips of a
+    request and how often each of fifty clients had one of five connections.
     """
     mode, driver = str(answers["mode"]), str(answers["driver"])
     return _COMMON.format(
-        driver=f"{driver}_async" if (mode, driver) == ("async", "psycopg") else driver,
+        drivername=get_drivername(answers),
+        imports=get_imports(answers),
         place="$1" if driver == "asyncpg" else "%s",
-        prelude=_PRELUDES[mode],
-        raw=_RAW[f"{mode}-{driver}"],
+        queues="asyncio" if mode == "async" else "queue",
+        raw=RAW[f"{mode}-{driver}"],
     )

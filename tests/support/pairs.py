@@ -7,6 +7,8 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+import pytest
+
 from support.processes import Run
 from support.variants import Answers, all_variants
 
@@ -18,6 +20,17 @@ PAIRS: list[Answers] = [
     for answers in all_variants()
     if answers == _DEFAULTS | {"mode": answers["mode"], "driver": answers["driver"]}
 ]
+
+# What asyncpg says of a connection is what its event loop says.
+each_driver = pytest.mark.parametrize(
+    ("answers", "loop"),
+    [
+        pytest.param(answers, loop, id=f"{answers['mode']}-{answers['driver']}-{loop}")
+        for answers in PAIRS
+        for loop in ("asyncio", "uvloop")
+        if loop == "asyncio" or answers["driver"] == "asyncpg"
+    ],
+)
 
 _HEAD = """
 import asyncio, json, logging, os, sys, time

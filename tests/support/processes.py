@@ -1,7 +1,9 @@
 """Processes that see the environment of the user, and nothing of this test run."""
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 
 # What the fixture `run` is: it takes a command, a folder and variables.
@@ -24,6 +26,10 @@ NOT_INHERITED = (
     "UV_PROJECT",
     "VIRTUAL_ENV",
 )
+
+
+# A command of its own, or a package of this environment.
+UV = [found] if (found := shutil.which("uv")) else [sys.executable, "-m", "uv"]
 
 
 def inherited() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A rendered project as a service: a database of its own, and uvicorn in front."""
 
+import os
 import subprocess
 import sys
 import time
@@ -54,7 +55,14 @@ class Service:
 
 @contextmanager
 def serve(
-    project: Path, folder: Path, environment: dict[str, str], app: str = "app.main:app"
+    project: Path,
+    folder: Path,
+    environment: dict[str, str],
+    app: str = "app.main:app",
+    *,
+    port: int | None = None,
+    log: Path | None = None,
+    loop: str = "asyncio",
 ) -> Iterator[Service]:
     """Serve a project with uvicorn, from when it answers.
 
@@ -63,15 +71,26 @@ def serve(
         folder: Where its socket is.
         environment: Its variables.
         app: The application, as uvicorn finds it from the project.
+        port: Where it listens instead, for a client that knows no sockets.
+        log: The file for what it logs by default; without it only errors are shown.
+        loop: The event loop. A project does not install uvloop, which uvicorn prefers.
     """
-    socket = str(folder / "http")
-    uvicorn = (sys.executable, "-m", "uvicorn", app, f"--uds={socket}")
-    command = (*uvicorn, "--log-level=error")
+    socket = None if port else str(folder / "http")
+    place = f"--port={port}" if port else f"--uds={socket}"
+    uvicorn = (sys.executable, "-m", "uvicorn", app, place)
+    command = (*uvicorn, f"--loop={loop}", f"--log-level={'info' if log else 'error'}")
     with (
-        subprocess.Popen(command, cwd=project, env=environment) as process,
+        open(log or os.devnull, "wb") as output,
+        subprocess.Popen(
+            command,
+            cwd=project,
+            env=environment,
+            stdout=output if log else None,
+            stderr=output if log else None,
+        ) as process,
         httpx2.Client(
             transport=httpx2.HTTPTransport(uds=socket),
-            base_url="http://service",
+            base_url=f"http://127.0.0.1:{port}" if port else "http://service",
             timeout=PATIENCE_SECONDS,
         ) as client,
     ):

@@ -1,39 +1,23 @@
 """PostgreSQL servers with and without TLS, and a front that ends TLS as Neon's does."""
 
-import os
-import pwd
-import shutil
-import signal
 import socket
 import socketserver
 import ssl
-import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from glob import glob
 from pathlib import Path
 from select import select
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psycopg
-import pytest
 import trustme
 
-HOST = "ep-cool-rain-a1b2c3.example.test"
-USER = "me"
-PASSWORD = "S3cr3t"
-PATIENCE_SECONDS = 60
+from support.postgres import copy, make_template, run_server
+from support.services import PATIENCE_SECONDS
 
-_HBA = """\
-local all postgres trust
-local all all scram-sha-256
-host all all 127.0.0.1/32 scram-sha-256
-"""
+HOST = "ep-cool-rain-a1b2c3.example.test"
 
 
 @dataclass(frozen=True)
@@ -61,7 +45,6 @@ class Servers:
 @contextmanager
 def run_servers() -> Iterator[Servers]:
     """Run the servers in a folder of their own."""
-    binaries = _find_binaries()
     authority, other = trustme.CA(), trustme.CA()
     yesterday = datetime.now(UTC) - timedelta(days=1)
     certificates = {
@@ -70,16 +53,12 @@ def run_servers() -> Iterator[Servers]:
         "plain": None,
     }
     with ExitStack() as stack:
-        # Not in pytest's folder, which other users may not enter.
-        temporary = tempfile.TemporaryDirectory(prefix="db-connection-")
-        folder = Path(stack.enter_context(temporary))
-        _hand_over(folder)
-        _initialize(binaries, folder / "template")
+        template = stack.enter_context(make_template())
+        folder = template.parent
         ports = {}
         for name, certificate in certificates.items():
-            _run("cp", "-R", "template", name, cwd=folder)
-            server = _run_server(binaries, folder / name, certificate)
-            ports[name] = stack.enter_context(server)
+            server = run_server(copy(template, name), certificate=certificate)
+            ports[name] = stack.enter_context(server).port
         authority.cert_pem.write_to_path(folder / "ca.pem")
         other.cert_pem.write_to_path(folder / "other.pem")
         yield Servers(
@@ -154,95 +133,3 @@ def run_front(servers: Servers) -> Iterator[Front]:
             yield front
         finally:
             listener.shutdown()
-
-
-def administer(folder: Path, port: int) -> "psycopg.Connection[Any]":
-    """Connect as the superuser, without a password."""
-    return psycopg.connect(f"host={folder} port={port} user=postgres", autocommit=True)
-
-
-def _find_binaries() -> Path:
-    """Return the folder of PostgreSQL's programs, or skip; in CI, fail."""
-    folders = sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True)
-    path = os.pathsep.join([os.environ.get("PATH", ""), *folders])
-    found = shutil.which("initdb", path=path)
-    if found is None:
-        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up("PostgreSQL's server is not installed: there is no initdb")
-    return Path(found).resolve().parent
-
-
-def _initialize(binaries: Path, data: Path) -> None:
-    """Create the files of a server that knows `USER`."""
-    options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
-    role = f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'\n"
-    postgres = (binaries / "postgres", "--single", "-D", data, "postgres")
-    _run(binaries / "initdb", "-D", data, *options, "--no-sync", cwd=data.parent)
-    _run(*postgres, cwd=data.parent, said=role)
-    (data / "pg_hba.conf").write_text(_HBA, encoding="utf-8")
-
-
-@contextmanager
-def _run_server(
-    binaries: Path, data: Path, certificate: trustme.LeafCert | None
-) -> Iterator[int]:
-    """Run a server, and return its port when it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    settings = {"port": port, "listen_addresses": "127.0.0.1", "fsync": "off"}
-    settings["unix_socket_directories"] = str(data)
-    if certificate is not None:
-        pem = data / "server.pem"
-        certificate.private_key_and_cert_chain_pem.write_to_path(pem)
-        pem.chmod(0o600)
-        _hand_over(pem)
-        settings |= {"ssl": "on", "ssl_cert_file": pem.name, "ssl_key_file": pem.name}
-    options = [f"-c{name}={value}" for name, value in settings.items()]
-    with (
-        data.with_suffix(".log").open("wb") as log,
-        subprocess.Popen(
-            [binaries / "postgres", "-D", data, *options],
-            cwd=data,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            **_unprivileged(),
-        ) as process,
-    ):
-        try:
-            _wait_for(process, data, port)
-            yield port
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(PATIENCE_SECONDS)
-
-
-def _wait_for(process: "subprocess.Popen[bytes]", data: Path, port: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return administer(data, port).close()
-        except psycopg.OperationalError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(data.with_suffix(".log").read_text("utf-8"))
-            time.sleep(0.05)
-
-
-def _run(*command: str | Path, cwd: Path, said: str = "") -> None:
-    account, data = _unprivileged(), said.encode()
-    subprocess.run(
-        command, cwd=cwd, input=data, capture_output=True, check=True, **account
-    )
-
-
-def _unprivileged() -> dict[str, Any]:
-    """Return what makes `subprocess` leave root, as whom PostgreSQL refuses to run."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _hand_over(path: Path) -> None:
-    if account := _unprivileged():
-        os.chown(path, account["user"], account["group"])

@@ -6,7 +6,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from _pytest.mark.structures import ParameterSet
 
 from questionnaire import ANSWERS_FILE, Context, Questionnaire, has_choices
 
@@ -33,7 +35,10 @@ def all_variants() -> list[Answers]:
 
 
 def pairwise(variants: list[Answers]) -> list[Answers]:
-    """Choose few of the variants in which every pair of answers still occurs."""
+    """Choose few of the variants in which every pair of answers still occurs.
+
+    The first of them is among these.
+    """
     pairs = [set(combinations(answers.items(), 2)) for answers in variants]
     missing = set[Any]().union(*pairs)
     chosen = []
@@ -43,6 +48,22 @@ def pairwise(variants: list[Answers]) -> list[Answers]:
         missing -= pairs[best]
         chosen.append(variants[best])
     return chosen
+
+
+def parameters(variants: list[Answers]) -> list[ParameterSet]:
+    """Return what a test is parametrised with that runs for each of the variants.
+
+    `make test-quick` runs it for the pairwise ones only.
+    """
+    few = pairwise(all_variants())
+    return [
+        pytest.param(
+            answers,
+            id=variant_id(answers),
+            marks=() if answers in few else pytest.mark.thorough,
+        )
+        for answers in variants
+    ]
 
 
 def computed(answers: Answers) -> Context:

@@ -47,11 +47,50 @@ async def test_a_text_that_does_not_fit_is_a_422(
     assert response.status_code == 422
 
 
-@pytest.mark.parametrize("note_id", ["0", "one", str(2**63)])
-async def test_an_invalid_id_is_a_422(client: AsyncClient, note_id: str) -> None:
-    response = await client.get(f"/notes/{note_id}")
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(rb'"\ud800"', id="half a surrogate pair"),
+        pytest.param(b'"\xed\xa0\x80"', id="the same as bytes"),
+        pytest.param(b"NaN", id="not a number"),
+        pytest.param(b"1e999", id="infinity"),
+        pytest.param(b"9" * 10_000, id="10,000 digits"),
+        pytest.param(b'"%b"' % (b"x" * 10_000_000), id="10 MB"),
+        pytest.param(b"[" * 20_000 + b"]" * 20_000, id="20,000 levels"),
+    ],
+)
+async def test_a_hostile_body_is_refused_in_few_words(
+    client: AsyncClient,
+    value: bytes,
+) -> None:
+    response = await client.post(
+        "/notes",
+        content=b'{"text": %b}' % value,
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert response.status_code in {400, 422}
+    assert len(response.content) < 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/notes/0",
+        "/notes/one",
+        f"/notes/{2**63}",
+        f"/notes/{'9' * 10_000}",
+        "/notes/%ED%A0%80",
+        "/notes?after=%00",
+        "/notes?after=1e999",
+        "/notes?limit=NaN",
+    ],
+)
+async def test_an_invalid_number_is_a_422(client: AsyncClient, path: str) -> None:
+    response = await client.get(path)
 
     assert response.status_code == 422
+    assert len(response.content) < 200
 
 
 async def test_notes_are_listed_newest_first_page_by_page(client: AsyncClient) -> None:

@@ -9,8 +9,9 @@ from .connection import (
     get_pool_stats,
     get_read_engine,
 )
-from .errors import DatabaseUnavailable, retry_transient
+from .errors import DatabaseUnavailable, OutcomeUnknown
 from .monitoring import ConnectionLeak, PoolStats, check_connection_leaks
+from .retry import retry_transient
 from .session import (
     DbSession,
     ReadDbSession,
@@ -19,6 +20,7 @@ from .session import (
     get_db,
     get_read_db,
     get_session,
+    set_statement_timeout,
 )
 from .settings import get_settings
 
@@ -27,6 +29,7 @@ __all__ = [
     "ConnectionReport",
     "DatabaseUnavailable",
     "DbSession",
+    "OutcomeUnknown",
     "PoolStats",
     "ReadDbSession",
     "ReadSession",
@@ -44,4 +47,5 @@ __all__ = [
     "get_session",
     "get_settings",
     "retry_transient",
+    "set_statement_timeout",
 ]

@@ -1,99 +1,25 @@
-"""What callers and clients see of a failure, and when to try again."""
+"""Give every failure its name: exceptions, and a line for the log."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from textwrap import shorten
+from typing import Any
 
-import stamina
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from .advice import ADVICE
 from .engine.driver import get_sqlstate
-from .engine.failures import diagnose, diagnose_loss
+from .engine.failures import is_timeout, recognise
+from .engine.limits import CommitLost
 from .engine.reasons import Reason
+from .engine.watchdog import NoAnswer
 
-logger = logging.getLogger(__name__)
-
-RETRY_AFTER_SECONDS = 5
-"""What a client is asked to wait: a suspended compute needs less to wake up."""
-
-# Serialization failure, deadlock, lock timeout: the same transaction may succeed next
-# time.
-_TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
-
-
-class Advice(NamedTuple):
-    """What to do about a failure.
-
-    Attributes:
-        hint: What to look at.
-        is_transient: Whether trying again can help.
-    """
-
-    hint: str
-    is_transient: bool
-
-
-ADVICE: dict[Reason, Advice] = {
-    "authentication": Advice(
-        hint="the server refuses this user or password: was it rotated?",
-        is_transient=False,
-    ),
-    "database_not_found": Advice(
-        hint="no such database: is the name at the end of the URL right?",
-        is_transient=False,
-    ),
-    "disconnected": Advice(
-        hint="the server closed the connection: was it restarted or suspended?",
-        is_transient=True,
-    ),
-    "host_not_found": Advice(
-        hint="the host name does not resolve: is it that of the provider's dashboard?",
-        is_transient=False,
-    ),
-    "pool_exhausted": Advice(
-        hint="no connection is free: is one held too long, or DB_POOL_SIZE too small?",
-        is_transient=True,
-    ),
-    "pooler": Advice(
-        hint="a pooler refuses what only a direct connection may set: DB_POOLED=true",
-        is_transient=False,
-    ),
-    "quota_exceeded": Advice(
-        hint="a quota is used up, or the endpoint disabled: see the provider's console",
-        is_transient=False,
-    ),
-    "refused": Advice(
-        hint="nothing listens there: are host and port right, does PostgreSQL run?",
-        is_transient=True,
-    ),
-    "starting_up": Advice(
-        hint="the server is waking up",
-        is_transient=True,
-    ),
-    "timeout": Advice(
-        hint="no answer in time: is port 5432 open, is DB_CONNECT_TIMEOUT long enough?",
-        is_transient=True,
-    ),
-    "tls": Advice(
-        hint="TLS failed: does the host name match, is DB_SSL_ROOT_CERT the right CA?",
-        is_transient=False,
-    ),
-    "too_many_connections": Advice(
-        hint="the server is full: use the pooled host, or a smaller DB_POOL_SIZE",
-        is_transient=True,
-    ),
-    "unavailable": Advice(
-        hint="see the driver's message",
-        is_transient=True,
-    ),
+_BY_SQLSTATE: dict[str | None, Reason] = {
+    sqlstate: reason for reason, row in ADVICE.items() for sqlstate in row.sqlstates
 }
-"""What to do about each reason for which the database can be unavailable."""
 
 
 class DatabaseUnavailable(Exception):
@@ -107,10 +33,22 @@ class DatabaseUnavailable(Exception):
     """
 
     def __init__(self, reason: Reason) -> None:
-        advice = ADVICE[reason]
-        super().__init__(f"{reason}: {advice.hint}")
+        super().__init__(reason)
         self.reason = reason
-        self.is_transient = advice.is_transient
+        self.is_transient = ADVICE[reason].answer.is_transient
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {ADVICE[self.reason].hint}"
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """The connection failed during COMMIT: the work may have been committed, or not.
+
+    Doing it again may do it twice. `retry_transient` leaves it to the caller.
+    """
+
+    def __init__(self, reason: Reason = "outcome_unknown") -> None:
+        super().__init__(reason)
 
 
 @contextmanager
@@ -119,11 +57,13 @@ def translate_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
-        raise DatabaseUnavailable(diagnose(error)) from error
+        raise DatabaseUnavailable("pool_exhausted") from error
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        raise DatabaseUnavailable(diagnose_loss(error.orig)) from error
+        if isinstance(error.orig, CommitLost):
+            raise OutcomeUnknown from error
+        raise DatabaseUnavailable(_diagnose_loss(error.orig)) from error
 
 
 def name_connection_failures(engine: Engine) -> None:
@@ -139,41 +79,58 @@ def name_connection_failures(engine: Engine) -> None:
         try:
             return dialect.connect(*arguments, **parameters)
         except (dialect.loaded_dbapi.Error, OSError) as error:
-            raise DatabaseUnavailable(diagnose(error)) from error
+            raise DatabaseUnavailable(_diagnose(error)) from error
 
 
-def is_transient(error: Exception) -> bool:
-    """Whether the whole unit of work may succeed when it is tried again."""
+def find_reason(error: Exception) -> Reason | None:
+    """Return why the database failed, or `None` if the fault is in the code."""
     if isinstance(error, DatabaseUnavailable):
-        return error.is_transient
+        return error.reason
+    if isinstance(error, PoolTimeoutError):
+        return "pool_exhausted"
     if not isinstance(error, DBAPIError):
-        return False
-    return get_sqlstate(error.orig) in _TRANSIENT_SQLSTATES
+        return None
+    if error.connection_invalidated:
+        return _diagnose_loss(error.orig)
+    return _BY_SQLSTATE.get(get_sqlstate(error.orig))
 
 
-retry_transient = stamina.retry(
-    on=is_transient,
-    attempts=3,
-    timeout=30,
-    wait_initial=0.25,
-    wait_max=2,
-)
-"""Retry a whole unit of work on transient errors: 3 attempts within 30 seconds.
+def describe(error: Exception) -> str:
+    """Return one line for the log: the reason, a hint, and the driver's own words.
 
-It runs again from its first line. DANGER: when a connection is lost during COMMIT,
-nobody knows whether the work was committed, and then it may be done twice. Decorate
-only functions that may run twice.
-"""
+    The server's DETAIL is left out when a statement failed, because it quotes values.
+    """
+    reason = find_reason(error) or "unavailable"
+    line = f"{reason}: {ADVICE[reason].hint}"
+    cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+    if cause is None:
+        return line
+    origin = cause.orig if isinstance(cause, DBAPIError) and cause.orig else cause
+    said = f"{get_sqlstate(origin) or type(origin).__name__}: {origin}"
+    if isinstance(cause, DBAPIError):
+        said = said.splitlines()[0]
+        said += f" in {cause.statement}" if cause.statement else ""
+    return f"{line} ({shorten(said, 400, placeholder=' ...')})"
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Answer `DatabaseUnavailable` with a 503 and `Retry-After`."""
+def _diagnose(error: Exception) -> Reason:
+    """Return why no connection could be opened.
 
-    @app.exception_handler(DatabaseUnavailable)
-    async def answer_503(_request: Request, error: DatabaseUnavailable) -> JSONResponse:
-        logger.error("database unavailable: %s", error, exc_info=error.__cause__)
-        return JSONResponse(
-            {"detail": "The database is unavailable. Try again later."},
-            status_code=503,
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        )
+    The SQLSTATE decides. Without one that the table knows, the words do: libpq reports
+    none while it connects, a socket has none, and Neon's proxy and PgBouncer send XX000
+    and 08P01 for all of their own errors.
+    """
+    sqlstate = get_sqlstate(error)
+    is_answer = sqlstate is not None
+    return _BY_SQLSTATE.get(sqlstate) or recognise(error, is_answer=is_answer)
+
+
+def _diagnose_loss(error: BaseException | None) -> Reason:
+    """Return why a connection was lost while it was in use, whatever the words are."""
+    if isinstance(error, CommitLost):
+        return "outcome_unknown"
+    if isinstance(error, NoAnswer):
+        return "no_answer"
+    if is_timeout(error):
+        return "timeout"
+    return _BY_SQLSTATE.get(get_sqlstate(error), "disconnected")

@@ -1,8 +1,8 @@
 """Gives the suite the engines of a project, and writes down the outcomes.
 
-Dialect, arguments of the driver with its cursor, pool, and the replacement of stale
-connections are those of `build_engine`. The pool's size is the suite's. The dialect
-`postgresql+stock` is SQLAlchemy's own for the driver, with none of it.
+Dialect with its limit, arguments of the driver with its cursor, pool, and the replacement
+of stale connections are those of `build_engine`. The pool's size is the suite's. The
+dialect `postgresql+stock` is SQLAlchemy's own for the driver, with none of it.
 """
 
 import json
@@ -55,6 +55,7 @@ def add_listeners(url: Any, engine: Any, _options: object, _scope: object) -> No
     """Add what `build_engine` adds to each engine."""
     if _is_lean(url):
         engine = getattr(engine, "sync_engine", engine)
+        engine.dialect.statement_timeout = 60
         _engine.replace_stale_connections(engine, max_age=math.inf, max_idle=math.inf)
 
 

@@ -10,11 +10,11 @@ import threading
 
 from alembic.command import upgrade
 from alembic.config import Config
-from pydantic import ValidationError
+from alembic.util import CommandError
 
 from .check import check_connection
 from .connection import dispose_engine
-from .errors import DatabaseUnavailable
+from .errors import DatabaseUnavailable, describe
 from .local import run_server
 from .settings import get_settings
 
@@ -32,10 +32,9 @@ def main(arguments: list[str]) -> int:
         if parser.parse_args(arguments[:end]).command == "local":
             return local(arguments[end + 1 :])
         return asyncio.run(ping())
-    except ValidationError as error:
-        first = error.errors()[0]
-        print(f"{first['loc'][0]}: {first['msg']}", file=sys.stderr)
-    except (DatabaseUnavailable, RuntimeError, ValueError) as error:
+    except DatabaseUnavailable as error:
+        print(describe(error), file=sys.stderr)
+    except (CommandError, RuntimeError, ValueError) as error:
         print(error, file=sys.stderr)
     return 1
 

@@ -1,26 +1,34 @@
 """Connect a FastAPI application to the database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from prometheus_client import make_asgi_app
+from pydantic_settings import SettingsError
 
 from .check import check_connection
 from .connection import dispose_engine
-from .errors import add_error_handlers
+from .errors import DatabaseUnavailable, describe
 from .health import build_health_router
+from .problems import add_error_handlers
 from .settings import get_settings
+
+_ASGI = Callable[..., Awaitable[None]]
 
 
 def add_database(app: FastAPI) -> None:
     """Connect an application to the database.
 
-    - Start: the connection is checked. Without a database, the process does not start.
+    - Start: the connection is checked. Without a database, the process does not start,
+      and says why in one line.
     - End: the connections are closed.
     - Health: `/health/live`, `/health/ready` and `/health/db`.
-    - Errors: `DatabaseUnavailable` is answered with a 503 and `Retry-After`.
+    - Errors: what the database refuses is answered with a 409, 503 or 504 and logged in
+      one line. Your own handlers of these exceptions stay.
     - Metrics: Prometheus reads `/metrics`.
 
     The application keeps its own `lifespan`, which begins before this one and ends
@@ -32,15 +40,46 @@ def add_database(app: FastAPI) -> None:
     app.include_router(APIRouter(lifespan=_lifespan))
     app.include_router(build_health_router())
     add_error_handlers(app)
+    app.add_middleware(_shorten_start_failure)
     app.mount("/metrics", make_asgi_app())
 
 
 @asynccontextmanager
 async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
     try:
-        # Twice, because the driver applies its timeout to each address of the host.
-        async with asyncio.timeout(2 * get_settings().DB_CONNECT_TIMEOUT):
-            await check_connection()
+        await _check()
         yield
     finally:
         await dispose_engine()
+
+
+async def _check() -> None:
+    try:
+        # Twice, because the driver applies its timeout to each address of the host.
+        async with asyncio.timeout(2 * get_settings().DB_CONNECT_TIMEOUT):
+            await check_connection()
+    except TimeoutError as error:
+        raise DatabaseUnavailable("timeout") from error
+
+
+def _shorten_start_failure(app: _ASGI) -> _ASGI:
+    """Have the server log why the application does not start, in one line.
+
+    It logs the `message` of this ASGI event, which Starlette fills with a traceback:
+    https://asgi.readthedocs.io/en/latest/specs/lifespan.html#startup-failed-send-event
+    """
+
+    async def run(scope: dict[str, Any], receive: _ASGI, send: _ASGI) -> None:
+        async def shorten(event: dict[str, Any]) -> None:
+            # The error that Starlette handles while it sends the event.
+            error = sys.exception()
+            if event["type"] == "lifespan.startup.failed":
+                if isinstance(error, DatabaseUnavailable):
+                    event["message"] = describe(error)
+                elif isinstance(error, SettingsError):
+                    event["message"] = str(error)
+            await send(event)
+
+        await app(scope, receive, shorten if scope["type"] == "lifespan" else send)
+
+    return run

@@ -7,6 +7,7 @@ from types import CodeType, FrameType
 import greenlet
 import sqlalchemy
 
+# Functions, and the offset of the instruction that each of them is at.
 CallStack = tuple[tuple[CodeType, int], ...]
 
 _DEPTH = 50
@@ -18,19 +19,28 @@ def get_call_stack() -> CallStack:
     calls: list[tuple[CodeType, int]] = []
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and len(calls) < _DEPTH:
-        calls.append((frame.f_code, frame.f_lineno))
+        calls.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
     # SQLAlchemy runs the pool in a greenlet: the code that awaits it is in the parent.
     parent = greenlet.getcurrent().parent
     frame = parent.gr_frame if parent is not None else None
     while frame is not None and len(calls) < 2 * _DEPTH:
-        calls.append((frame.f_code, frame.f_lineno))
+        calls.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
     return tuple(calls)
 
 
 def format_call_stack(stack: CallStack) -> str:
     """Show a call stack without the calls inside SQLAlchemy, one call in each line."""
-    own = (call for call in stack if not call[0].co_filename.startswith(_SQLALCHEMY))
-    calls = (f"  {c.co_filename}:{line} in {c.co_qualname}" for c, line in own)
+    calls = (
+        f"  {code.co_filename}:{_get_line(code, offset)} in {code.co_qualname}"
+        for code, offset in stack
+        if not code.co_filename.startswith(_SQLALCHEMY)
+    )
     return "\n".join(calls)
+
+
+def _get_line(code: CodeType, offset: int) -> int | None:
+    """Return the line of an instruction: to decode it at checkout would be dear."""
+    lines = (line for start, end, line in code.co_lines() if start <= offset < end)
+    return next(lines, None)

@@ -7,6 +7,7 @@ from functools import cache
 
 from sqlalchemy import text
 
+from .advice import ADVICE
 from .connection import get_engine, get_pool_stats, is_pooled
 from .engine.driver import is_tls
 from .errors import translate_errors
@@ -19,6 +20,7 @@ _PROBE = text(
     SELECT current_database(),
            current_user,
            current_setting('server_version'),
+           CAST(current_setting('transaction_read_only') AS boolean),
            extract(epoch FROM CAST(current_setting('statement_timeout') AS interval)),
            CAST(current_setting('max_connections') AS integer)
            - CAST(current_setting('superuser_reserved_connections') AS integer)
@@ -37,6 +39,8 @@ class ConnectionReport:
         user: The role that queries run as.
         server_version: For example `18.1`.
         latency_ms: Milliseconds that one query took, there and back.
+        is_read_only: Whether the server is a replica, or writes are off for the role,
+            the database or the server.
         is_tls: Whether the connection is encrypted.
         is_pooled: Whether a transaction pooler is in between.
         statement_timeout: Seconds that a statement outside a transaction may take.
@@ -49,6 +53,7 @@ class ConnectionReport:
     user: str
     server_version: str
     latency_ms: float
+    is_read_only: bool
     is_tls: bool
     is_pooled: bool
     statement_timeout: float
@@ -60,8 +65,8 @@ async def check_connection() -> ConnectionReport:
     """Connect once and report what the server says.
 
     Logs once for each process (a) how many connections all processes may open, against
-    the server's limit, and (b) a warning if `DB_STATEMENT_TIMEOUT` is not in effect,
-    because some poolers drop it.
+    the server's limit, (b) a warning if `DB_STATEMENT_TIMEOUT` is not in effect,
+    because some poolers drop it, and (c) a warning if nothing can be written.
 
     Raises:
         DatabaseUnavailable: No connection could be made.
@@ -74,13 +79,14 @@ async def check_connection() -> ConnectionReport:
             latency = time.perf_counter() - started
             raw = await connection.get_raw_connection()
             encrypted = is_tls(raw.driver_connection)
-    database, user, version, statement_timeout, max_connections = row
+    database, user, version, read_only, statement_timeout, max_connections = row
     settings = get_settings()
     report = ConnectionReport(
         database=database,
         user=user,
         server_version=version,
         latency_ms=round(latency * 1000, 2),
+        is_read_only=read_only,
         is_tls=encrypted,
         is_pooled=is_pooled(),
         statement_timeout=float(statement_timeout),
@@ -100,6 +106,8 @@ def _log_findings(report: ConnectionReport, settings: Settings) -> None:
             f"statement_timeout is {report.statement_timeout:g} s outside transactions: "
             f"run ALTER ROLE {role} SET statement_timeout = '{wanted:g}s'",
         )
+    if report.is_read_only:
+        _log_once(logging.WARNING, f"read_only: {ADVICE['read_only'].hint}")
     if report.is_pooled or not report.connection_budget:
         return
     processes = settings.WEB_CONCURRENCY

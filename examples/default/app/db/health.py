@@ -7,11 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
 
 from .check import ConnectionReport, check_connection
 from .connection import get_pool_stats
 from .engine.reasons import Reason
-from .errors import DatabaseUnavailable
+from .errors import DatabaseUnavailable, find_reason
 from .monitoring import PoolStats
 from .settings import get_settings
 
@@ -32,13 +33,14 @@ def build_health_router() -> APIRouter:
 
         A full pool is answered with 200 and "warn". DANGER: the database is not asked
         then, so this does not notice when the pool is full because the database hangs.
+        A database that cannot be written to is a "warn" too, because reads still work.
         """
         if _is_full(get_pool_stats()):
             return JSONResponse({"status": "warn"})
         result = await shared_check.get_cached()
-        if isinstance(result, ConnectionReport):
-            return JSONResponse({"status": "pass"})
-        return JSONResponse({"status": "fail", "error": result}, status_code=503)
+        if not isinstance(result, ConnectionReport):
+            return JSONResponse({"status": "fail", "error": result}, status_code=503)
+        return JSONResponse(_get_status(result))
 
     @router.get("/db")
     async def database() -> JSONResponse:
@@ -52,7 +54,7 @@ def build_health_router() -> APIRouter:
         body: dict[str, Any] = {"pool": asdict(stats)}
         if isinstance(result, ConnectionReport):
             body |= {"latency_ms": result.latency_ms, "database": result.database}
-            return JSONResponse({"status": "pass"} | body)
+            return JSONResponse(_get_status(result) | body)
         if _is_full(stats):
             return JSONResponse({"status": "warn", "error": "pool_exhausted"} | body)
         return JSONResponse({"status": "fail", "error": result} | body, status_code=503)
@@ -82,8 +84,8 @@ class _SharedCheck:
             return "timeout"
         try:
             return running.result()
-        except DatabaseUnavailable as error:
-            return error.reason
+        except (DatabaseUnavailable, DBAPIError) as error:
+            return find_reason(error) or "unavailable"
 
     async def get_cached(self) -> ConnectionReport | Reason:
         """Return the latest result, renewed after `DB_HEALTH_CACHE_TTL`."""
@@ -97,6 +99,12 @@ def _retrieve_exception(future: asyncio.Future[ConnectionReport]) -> None:
     """Mark an error as seen, or asyncio logs "exception was never retrieved"."""
     if not future.cancelled():
         future.exception()
+
+
+def _get_status(report: ConnectionReport) -> dict[str, str]:
+    if report.is_read_only:
+        return {"status": "warn", "error": "read_only"}
+    return {"status": "pass"}
 
 
 def _is_full(stats: PoolStats) -> bool:

@@ -39,7 +39,5 @@ def run_server(data: Path = DATA) -> Iterator[str]:
         server.ensure_pgdata_inited()
         (server.pgdata / ".s.PGSQL.5432").touch()
     server.start()
-    try:
+    with server:
         yield server.get_uri()
-    finally:
-        server.cleanup()

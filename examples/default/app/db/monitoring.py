@@ -1,21 +1,21 @@
 """Pool figures, connections held too long, slow queries."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Pool, event
+from sqlalchemy import Engine, Pool, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .callstack import CallStack, format_call_stack, get_call_stack
+from .engine.limits import LimitedDialect
 from .engine.pool import FairQueuePool
 
 logger = logging.getLogger(__name__)
-
-_STARTED = "statement_started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ class ConnectionLeak:
     stack: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(NamedTuple):
     pool: str | None
     since: float
     leak_after: float
@@ -141,17 +140,16 @@ def _watch_statements(
     slow_after: float,
     on_statement: Callable[[float], None] | None,
 ) -> None:
-    @event.listens_for(engine, "before_cursor_execute")
-    def start(connection: Connection, *_: Any) -> None:
-        connection.info[_STARTED] = time.perf_counter()
+    slow_after = slow_after or math.inf
 
-    @event.listens_for(engine, "after_cursor_execute")
-    def finish(connection: Connection, _: object, statement: str, *_rest: Any) -> None:
-        seconds = time.perf_counter() - connection.info[_STARTED]
+    def finish(statement: str, seconds: float) -> None:
         if on_statement is not None:
             on_statement(seconds)
-        if slow_after and seconds >= slow_after:
+        if seconds >= slow_after:
             logger.warning("slow query, %.3f s: %s", seconds, statement)
+
+    if isinstance(engine.dialect, LimitedDialect):
+        engine.dialect.on_statement = finish
 
 
 if hasattr(os, "register_at_fork"):

@@ -4,35 +4,20 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from sqlalchemy import Pool
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """One pool in two modes.
-
-    Attributes:
-        transactional: Begins a transaction with the first statement.
-        autocommit: Commits each statement by itself.
-        is_pooled: Whether a transaction pooler stands between them and the server.
-    """
-
-    transactional: AsyncEngine
-    autocommit: AsyncEngine
-    is_pooled: bool
-
-
-_engines: dict[tuple[asyncio.AbstractEventLoop | None, str], Engines] = {}
+_engines: dict[tuple[asyncio.AbstractEventLoop | None, str], AsyncEngine] = {}
+_inherited: list[Pool] = []
 _lock = threading.Lock()
 
 
-def get_engines(name: str, build: Callable[[], Engines]) -> Engines:
-    """Return the engines of a name, and build them if there are none yet."""
+def get_or_build(name: str, build: Callable[[], AsyncEngine]) -> AsyncEngine:
+    """Return the engine of a name, and build it if there is none yet."""
     key = (_get_loop(), name)
-    if (engines := _engines.get(key)) is not None:
-        return engines
+    if (engine := _engines.get(key)) is not None:
+        return engine
     with _lock:
         if key not in _engines:
             _forget_closed_loops()
@@ -40,7 +25,7 @@ def get_engines(name: str, build: Callable[[], Engines]) -> Engines:
         return _engines[key]
 
 
-def pop_engines() -> list[Engines]:
+def pop_engines() -> list[AsyncEngine]:
     """Remove and return the engines of this event loop."""
     with _lock:
         keys = [key for key in _engines if key[0] is _get_loop()]
@@ -61,16 +46,21 @@ def _forget_closed_loops() -> None:
     """
     for loop, name in list(_engines):
         if loop is not None and loop.is_closed():
-            engine = _engines.pop((loop, name)).transactional.sync_engine
+            engine = _engines.pop((loop, name)).sync_engine
             engine.dispose(close=False)
 
 
 def _forget_engines() -> None:
-    """Leave the parent's connections to the parent, without closing them."""
+    """Leave the parent's connections to the parent, without closing them.
+
+    They are not even garbage-collected: a driver would close the socket, or take it out
+    of the selector of an event loop, which the parent uses too.
+    """
     global _lock
     _lock = threading.Lock()
-    for engines in _engines.values():
-        engines.transactional.sync_engine.dispose(close=False)
+    for engine in _engines.values():
+        _inherited.append(engine.pool)
+        engine.sync_engine.dispose(close=False)
     _engines.clear()
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, NewType
+from typing import Annotated, Any, NewType
 
 from fastapi import Depends
-from sqlalchemy import event
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import ORMExecuteState, Session
 
 from .connection import get_engine, get_read_engine
 from .errors import translate_errors
@@ -18,6 +16,12 @@ ReadSession = NewType("ReadSession", AsyncSession)
 
 WriteSession = NewType("WriteSession", ReadSession)
 """A session that reads and writes: a type checker accepts it wherever one reads."""
+
+# Each statement is its own transaction, and `engine/limits.py` refuses to write.
+_READING: dict[str, Any] = {
+    "execution_options": {"isolation_level": "AUTOCOMMIT", "read_only": True},
+    "expire_on_commit": False,
+}
 
 
 @asynccontextmanager
@@ -43,6 +47,23 @@ async def get_session(
             await session.commit()
 
 
+async def set_statement_timeout(session: WriteSession, seconds: float) -> None:
+    """Let the statements of this transaction take longer than `DB_STATEMENT_TIMEOUT`.
+
+    For a report or a bulk change. The limit applies on the server and in the client,
+    until the transaction ends.
+
+    Args:
+        session: A session that has executed nothing since its transaction began.
+        seconds: The new limit.
+    """
+    connection = await session.connection()
+    await connection.execution_options(statement_timeout=seconds)
+    milliseconds = str(round(seconds * 1000))
+    setting = func.set_config("statement_timeout", milliseconds, True)
+    await connection.execute(select(setting))
+
+
 async def get_db() -> AsyncIterator[WriteSession]:
     """Yield the request's unit of work. Use it by its alias, `DbSession`."""
     async with get_session() as session:
@@ -52,11 +73,8 @@ async def get_db() -> AsyncIterator[WriteSession]:
 async def get_read_db() -> AsyncIterator[ReadSession]:
     """Yield the request's session for reading. Use it by its alias, `ReadDbSession`."""
     with translate_errors():
-        async with AsyncSession(
-            get_read_engine(),
-            expire_on_commit=False,
-            sync_session_class=_ReadOnlySession,
-        ) as session:
+        engine = get_read_engine()
+        async with AsyncSession(engine, **_READING) as session:
             yield ReadSession(session)
 
 
@@ -78,19 +96,3 @@ There is no transaction around several statements. Flushes, INSERT, UPDATE and D
 are refused. DANGER: textual SQL is not checked, so `text("DELETE ...")` runs and is
 committed at once. A function that takes a `WriteSession` does not accept this session.
 """
-
-
-class _ReadOnlySession(Session):
-    """Refuses to write, because without a transaction nothing could be rolled back."""
-
-
-@event.listens_for(_ReadOnlySession, "before_flush")
-def _refuse_flush(session: Session, *_: object) -> None:
-    if session.new or session.dirty or session.deleted:
-        raise InvalidRequestError("ReadDbSession does not write: use DbSession")
-
-
-@event.listens_for(_ReadOnlySession, "do_orm_execute")
-def _refuse_dml(state: ORMExecuteState) -> None:
-    if state.is_insert or state.is_update or state.is_delete:
-        raise InvalidRequestError("ReadDbSession does not write: use DbSession")

@@ -3,8 +3,15 @@
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, FilePath, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 def _is_production(data: dict[str, Any]) -> bool:
@@ -110,7 +117,7 @@ class Settings(BaseSettings):
     """
 
     DB_STATEMENT_TIMEOUT: float = Field(default=30, ge=0, le=86_400)
-    """When the server cancels a statement.
+    """When the server cancels a statement. Two seconds later the client gives up.
 
     By default 30: by then clients and load balancers have given up.
     """
@@ -125,6 +132,19 @@ class Settings(BaseSettings):
     """When the server ends a session that is idle in a transaction.
 
     By default 60: such a session holds its locks and keeps a compute awake.
+    """
+
+    DB_MIGRATION_LOCK_TIMEOUT: float = Field(default=5, ge=0, le=86_400)
+    """When the server stops waiting for a lock that a migration needs.
+
+    By default 5: all queries of a table wait behind a waiting ALTER TABLE. This is less
+    than `DB_LOCK_TIMEOUT`, so that they still succeed.
+    """
+
+    DB_MIGRATION_WAIT_TIMEOUT: float = Field(default=600, gt=0, le=86_400)
+    """How long `alembic` waits for a migration that runs in another process.
+
+    By default 600: Kubernetes then calls a rollout failed.
     """
 
     DB_SSL_ROOT_CERT: FilePath | None = None
@@ -175,6 +195,15 @@ def get_settings() -> Settings:
     """Return the settings, read once.
 
     Raises:
-        pydantic.ValidationError: A variable is missing or out of bounds.
+        pydantic_settings.SettingsError: A variable is missing or out of bounds.
     """
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = (
+            f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+            # Only says that another setting is wrong, on which a default depends.
+            if fault["type"] != "default_factory_not_called"
+        )
+        raise SettingsError("; ".join(faults)) from None

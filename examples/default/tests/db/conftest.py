@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+import stamina
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 
@@ -21,6 +22,13 @@ def database() -> Iterator[str]:
     """Point the settings at a new database, which is dropped at the end."""
     with temporary_database() as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_between_attempts() -> Iterator[None]:
+    """Make the attempts of `retry_transient` follow each other at once."""
+    with stamina.set_testing(True, attempts=3):
+        yield
 
 
 @pytest.fixture

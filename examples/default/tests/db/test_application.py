@@ -1,11 +1,13 @@
 """One call connects an application: start, end, health, errors, metrics."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
+from pydantic_settings import SettingsError
 from sqlalchemy import text
 
 from app.db import (
@@ -94,6 +96,38 @@ async def test_the_application_does_not_start_without_a_database(
     with pytest.raises(DatabaseUnavailable, match="refused"):
         async with app.router.lifespan_context(app):
             pass
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"DB_URL": UNREACHABLE}, "refused: nothing listens there"),
+        ({"DB_URL": " "}, "DB_URL: set DB_URL"),
+        ({"DB_URL": "mysql://host/name"}, "DB_URL must start with postgresql://"),
+    ],
+)
+async def test_a_server_is_told_in_one_line_why_there_is_no_start(
+    app: FastAPI,
+    configure: Callable[..., None],
+    variables: dict[str, str],
+    said: str,
+) -> None:
+    configure(**variables)
+    events: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "lifespan.startup"}
+
+    async def send(event: MutableMapping[str, Any]) -> None:
+        events.append(event)
+
+    with pytest.raises((DatabaseUnavailable, SettingsError)):
+        await app({"type": "lifespan"}, receive, send)
+
+    (event,) = events
+    assert event["type"] == "lifespan.startup.failed"
+    assert event["message"].startswith(said)
+    assert "\n" not in event["message"]
 
 
 async def test_prometheus_can_read_the_metrics(client: AsyncClient) -> None:

@@ -1,47 +1,106 @@
 """`python -m app.db`: one line that helps, and a server that is stopped again."""
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import pytest
 
+from app.db import local
 from app.db.__main__ import main
-from app.db.local import run_server
+from app.db.local import DATA, run_server
 
-ROOT = Path(__file__).parents[2]
-
-SECOND_USER = """
-import sys
+SHOW_URLS = """
+import os
+print(os.environ["DB_URL"], os.environ["DB_DIRECT_URL"], os.environ["DB_REPLICA_URL"])
+raise SystemExit(3)
+"""
+ALEMBIC_INI = """
+[alembic]
+script_location = alembic
+path_separator = os
+"""
+ENV = """
 from pathlib import Path
-from app.db.local import run_server
-with run_server(Path(sys.argv[1])) as url:
+
+Path("prepared").touch()
+"""
+# The module needs nothing of its package, whose imports take their time.
+SECOND_USER = """
+import runpy, sys
+with runpy.run_path(sys.argv[1])["run_server"]() as url:
     print(url)
 """
 
 
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder like the project's. The files of its server are made once.
+
+    Not one of pytest's: whenever pytest starts, it closes those to other users, and
+    root's server runs as another one.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "alembic.ini").write_text(ALEMBIC_INI)
+        (folder / "alembic").mkdir()
+        (folder / "alembic" / "env.py").write_text(ENV)
+        yield folder
+
+
 @pytest.fixture
 def project(
+    folder: Path,
     configure: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Path:
-    """A folder like the project's, without a server of its own yet."""
-    for name in ("alembic", "alembic.ini"):
-        (tmp_path / name).symlink_to(ROOT / name)
+) -> Iterator[Path]:
+    """The current folder, in which no server runs."""
     configure(DB_URL="replaced", DB_DIRECT_URL="replaced", DB_REPLICA_URL="replaced")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    return tmp_path
+    before = signal.getsignal(signal.SIGTERM)
+    yield folder
+    signal.signal(signal.SIGTERM, before)
 
 
-def test_ping_says_what_answered(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ping"]) == 0
+def is_running() -> bool:
+    """Tell whether there is a server in the current folder."""
+    return (DATA / "postmaster.pid").exists()
+
+
+def run_and_exit(arguments: list[str], writer: int) -> NoReturn:
+    """Be the command line in a forked process, with its output in a pipe."""
+    # Whatever happens, the child must not go on as a second run of the tests.
+    signal.alarm(60)
+    code: object = 1
+    try:
+        sys.stdout = os.fdopen(writer, "w")
+        code = main(arguments)
+    except SystemExit as end:
+        code = end.code
+    finally:
+        os._exit(code if isinstance(code, int) else 1)
+
+
+def test_ping_says_what_answered(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["db", "ping"])
+    # As `python -m` finds it, which is not loaded yet.
+    monkeypatch.delitem(sys.modules, main.__module__)
+
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("app.db", run_name="__main__")
 
     line = capsys.readouterr().out
+    assert end.value.code == 0
     assert line.startswith("test_")
     assert "PostgreSQL" in line
     assert line.endswith("direct\n")
@@ -72,14 +131,45 @@ def test_ping_says_in_one_line_what_is_wrong(
     assert "s3cret" not in line
 
 
-def test_local_runs_a_command_with_a_server_of_its_own(project: Path) -> None:
-    ping = [sys.executable, "-m", "app.db", "ping"]
+def test_local_runs_a_command_with_a_server_of_its_own(
+    project: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code = main(["local", "--", sys.executable, "-c", SHOW_URLS])
 
-    code = main(["local", "--", *ping])
+    url, direct_url, replica_url = capfd.readouterr().out.split()
+    assert code == 3
+    assert url.startswith("postgresql://")
+    assert url == direct_url == replica_url
+    assert (project / "prepared").exists()
+    assert not is_running()
 
-    assert code == 0
-    assert (project / ".postgres" / "PG_VERSION").exists()
-    assert not (project / ".postgres" / "postmaster.pid").exists()
+
+@pytest.mark.usefixtures("project")
+def test_local_shares_a_server_that_runs(capfd: pytest.CaptureFixture[str]) -> None:
+    with run_server() as url:
+        main(["local", "--", sys.executable, "-c", SHOW_URLS])
+        still_runs = is_running()
+
+    assert capfd.readouterr().out.split() == [url, url, url]
+    assert still_runs
+    assert not is_running()
+
+
+@pytest.mark.usefixtures("project")
+def test_another_process_shares_the_server() -> None:
+    with run_server() as url:
+        shared = subprocess.run(
+            [sys.executable, "-c", SECOND_USER, local.__file__],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        still_runs = is_running()
+
+    assert shared.stdout.strip() == url
+    assert still_runs
+    assert not is_running()
 
 
 def test_local_says_what_to_install(
@@ -101,38 +191,23 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("interruptible")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.usefixtures("project", "interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_local_waits_until_it_is_stopped(project: Path, number: signal.Signals) -> None:
-    local = [sys.executable, "-m", "app.db", "local"]
+def test_local_waits_until_it_is_stopped(number: signal.Signals) -> None:
+    reader, writer = os.pipe()
+    # A child of this process has imported everything.
+    child = os.fork()
+    if child == 0:
+        run_and_exit(["local"], writer)
+    os.close(writer)
 
-    with subprocess.Popen(local, stdout=subprocess.PIPE, text=True) as waiting:
-        assert waiting.stdout is not None
-        try:
-            line = waiting.stdout.readline()
-            waiting.send_signal(number)
-            code = waiting.wait(timeout=30)
-        finally:
-            waiting.kill()
+    with os.fdopen(reader) as output:
+        line = output.readline()
+        os.kill(child, number)
+        status = os.waitpid(child, 0)[1]
 
     assert line.startswith("DB_URL=postgresql://")
-    assert code == 128 + number
-    assert not (project / ".postgres" / "postmaster.pid").exists()
-
-
-def test_a_second_user_shares_the_server(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-
-    with run_server(data) as url:
-        shared = subprocess.run(
-            [sys.executable, "-c", SECOND_USER, data],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        still_runs = (data / "postmaster.pid").exists()
-
-    assert shared.stdout.strip() == url
-    assert still_runs
-    assert not (data / "postmaster.pid").exists()
+    assert os.waitstatus_to_exitcode(status) == 128 + number
+    assert not is_running()

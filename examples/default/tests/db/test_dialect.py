@@ -40,7 +40,8 @@ async def test_the_version_is_that_of_the_server() -> None:
 
 
 @pytest.mark.parametrize(
-    ("announced", "sql"), [("on", r"'C:\new'"), ("off", r"'C:\\new'")]
+    ("announced", "sql"),
+    [("on", r"'C:\new'"), ("off", r"'C:\\new'")],
 )
 async def test_strings_are_escaped_as_the_server_announced(
     monkeypatch: pytest.MonkeyPatch,
@@ -52,7 +53,8 @@ async def test_strings_are_escaped_as_the_server_announced(
     dialect = await connect()
 
     compiled = literal(r"C:\new").compile(
-        dialect=dialect, compile_kwargs={"literal_binds": True}
+        dialect=dialect,
+        compile_kwargs={"literal_binds": True},
     )
     assert str(compiled) == sql
 

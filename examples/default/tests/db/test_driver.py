@@ -4,7 +4,6 @@ from typing import Any
 
 import certifi
 
-from app.db.engine import driver
 from app.db.engine.connect_args import build_connect_args
 from app.db.engine.url import parse_url
 
@@ -63,9 +62,3 @@ def test_several_hosts_are_passed_on() -> None:
 
 def test_a_pooler_sees_no_named_statements() -> None:
     assert build(COPIED, pooled=True)["prepare_threshold"] is None
-
-
-def test_the_prefix_that_quotes_the_host_is_not_part_of_the_message() -> None:
-    error = Exception('connection to server at "ssl.example" failed: timeout expired')
-
-    assert driver.get_message(error) == "timeout expired"

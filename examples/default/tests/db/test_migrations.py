@@ -1,17 +1,20 @@
 """Migrations run on the direct endpoint, and those of this project fit its models."""
 
+import asyncio
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import make_url
+from sqlalchemy import func, make_url, select, text
 
-from app.db.testing import temporary_database
+from app.db import build_direct_engine
+from app.db.migrations import LOCK_KEY
+from app.db.testing import execute, temporary_database
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,8 +23,9 @@ from sqlalchemy import Column, Integer, MetaData, Table
 from app.db.migrations import run_migrations
 
 metadata = MetaData()
+options = {}
 Table("item", metadata, Column("id", Integer, primary_key=True))
-run_migrations(metadata)
+run_migrations(metadata, **options)
 """
 REVISION = """
 from alembic import op
@@ -38,17 +42,37 @@ def upgrade():
 def downgrade():
     op.drop_table("item")
 """
+# Fails if a limit is not what it should be.
+LIMITS = """
+from alembic import op
+from sqlalchemy import text
+
+revision = "0002"
+down_revision = "0001"
 
 
-@pytest.fixture(autouse=True)
-def database() -> Iterator[str]:
-    """A database for each test, because Alembic has one history in each."""
+def expect(**limits):
+    for name, value in limits.items():
+        assert op.get_bind().scalar(text(f"SHOW {name}")) == value
+
+
+def upgrade():
+    expect(statement_timeout="0", lock_timeout="7s")
+    with op.get_context().autocommit_block():
+        expect(statement_timeout="0", lock_timeout="0")
+    expect(statement_timeout="0", lock_timeout="7s")
+"""
+
+
+@pytest.fixture
+def new_database() -> Iterator[str]:
+    """A database for one test, which may do with it what it likes."""
     with temporary_database() as url:
         yield url
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Config:
+def config(tmp_path: Path) -> Iterator[Config]:
     """Another project, with one model and one revision."""
     (tmp_path / "versions").mkdir()
     (tmp_path / "env.py").write_text(ENV)
@@ -60,9 +84,28 @@ def config(tmp_path: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(tmp_path))
     config.set_main_option("path_separator", "os")
-    return config
+    yield config
+    clean = "DROP TABLE IF EXISTS alembic_version, item"
+    asyncio.run(execute(clean))
 
 
+@pytest.fixture
+async def other_process(anyio_backend: str) -> AsyncIterator[None]:
+    """Another process migrates."""
+    async with build_direct_engine().connect() as connection:
+        await connection.execute(select(func.pg_advisory_lock(LOCK_KEY)))
+        yield
+
+
+@pytest.fixture
+async def other_transaction(anyio_backend: str) -> AsyncIterator[None]:
+    """Another transaction has created the table, and goes on."""
+    async with build_direct_engine().connect() as connection:
+        await connection.execute(text("CREATE TABLE item (id integer)"))
+        yield
+
+
+@pytest.mark.usefixtures("new_database")
 def test_the_migrations_of_this_project_create_what_its_models_say() -> None:
     config = Config(ROOT / "alembic.ini")
 
@@ -120,3 +163,82 @@ def test_a_generated_revision_can_be_imported(config: Config, tmp_path: Path) ->
     (revision,) = (tmp_path / "versions").glob("*_add_item.py")
     compile(revision.read_text(), revision, "exec")
     assert 'op.create_table("item"' in revision.read_text().replace("'", '"')
+
+
+def test_options_are_passed_on_to_alembic(config: Config, tmp_path: Path) -> None:
+    ignore_all = 'options = {"include_object": lambda *_: False}'
+    env = (tmp_path / "env.py").read_text()
+    (tmp_path / "env.py").write_text(env.replace("options = {}", ignore_all))
+    command.stamp(config, "head")
+
+    command.check(config)
+
+
+@pytest.mark.usefixtures("other_process")
+def test_the_wait_for_another_process_has_an_end(
+    config: Config,
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_MIGRATION_WAIT_TIMEOUT=0.01)
+
+    with pytest.raises(CommandError, match="set DB_MIGRATION_WAIT_TIMEOUT higher"):
+        command.upgrade(config, "head")
+
+
+@pytest.mark.usefixtures("other_process")
+def test_the_current_revision_can_be_read_while_another_process_migrates(
+    config: Config,
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_MIGRATION_WAIT_TIMEOUT=0.01)
+
+    command.current(config)
+
+
+@pytest.mark.usefixtures("other_transaction")
+def test_the_wait_for_another_transaction_has_an_end(
+    config: Config,
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_MIGRATION_LOCK_TIMEOUT=0.01)
+
+    with pytest.raises(CommandError, match="set DB_MIGRATION_LOCK_TIMEOUT higher"):
+        command.upgrade(config, "head")
+
+
+def test_only_waits_for_locks_are_limited_and_only_in_transactions(
+    new_database: str,
+    config: Config,
+    configure: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "versions" / "0002.py").write_text(LIMITS)
+    name = make_url(new_database).database
+    for limit in ("statement_timeout", "lock_timeout"):
+        asyncio.run(execute(f"ALTER DATABASE {name} SET {limit} = 100000"))
+    configure(DB_MIGRATION_LOCK_TIMEOUT=7)
+
+    command.upgrade(config, "head")
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("postgresql://me:s3cret@127.0.0.1:1/nowhere", "database unavailable: refused"),
+        ("mysql://me:s3cret@host/database", "DB_URL must start with postgresql://"),
+        (" ", "DB_URL: set DB_URL to your PostgreSQL connection string$"),
+    ],
+)
+def test_what_keeps_it_from_connecting_is_a_sentence(
+    config: Config,
+    configure: Callable[..., None],
+    url: str,
+    sentence: str,
+) -> None:
+    configure(DB_URL=url)
+
+    with pytest.raises(CommandError, match=f"^{sentence}") as refused:
+        command.upgrade(config, "head")
+
+    assert "s3cret" not in str(refused.value)
+    assert "\n" not in str(refused.value)

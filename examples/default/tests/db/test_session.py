@@ -18,7 +18,7 @@ from app.db import (
     get_session,
     retry_transient,
 )
-from app.db.errors import add_error_handlers
+from app.db.problems import add_error_handlers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
@@ -110,7 +110,7 @@ async def test_a_2xx_is_committed(client: AsyncClient) -> None:
 async def test_failing_commit_is_not_a_200(client: AsyncClient) -> None:
     response = await client.post("/items/1?parent=2")
 
-    assert response.status_code == 500
+    assert response.status_code == 409
     assert await count() == 0
 
 
@@ -152,7 +152,7 @@ async def test_an_exhausted_pool_is_a_503_that_says_when_to_come_back(
     client: AsyncClient,
     configure: Callable[..., None],
 ) -> None:
-    configure(DB_POOL_SIZE=1, DB_POOL_TIMEOUT=0.1)
+    configure(DB_POOL_SIZE=1, DB_POOL_TIMEOUT=0.01)
     await dispose_engine()
 
     async with get_engine().connect():

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from . import driver
 from .connect_args import ConnectArgs
-from .dialect import LEAN_DRIVERNAME
+from .dialect import LEAN_DRIVERNAME, LeanDialect
 from .pool import FairQueuePool
 from .recycle import replace_stale_connections
 
@@ -23,6 +23,7 @@ def build_engine(
     pool_timeout: float = 30,
     max_age: float = math.inf,
     max_idle: float = math.inf,
+    statement_timeout: float = math.inf,
     lean: bool = True,
     echo: bool = False,
 ) -> AsyncEngine:
@@ -36,10 +37,10 @@ def build_engine(
         pool_timeout: Seconds to wait for a connection of the pool.
         max_age: Seconds after which a pooled connection is replaced.
         max_idle: Seconds without use after which a pooled connection is replaced.
-        lean: Skip the queries SQLAlchemy runs on the first connection. The dialect then
-            knows the default schema only after `inspect()`, and until then no `None` as
-            a target in `schema_translate_map`. It never knows the server's default
-            isolation level.
+        statement_timeout: Seconds that the server allows for a statement. Not long after,
+            the client gives up and closes the connection. Needs `lean`.
+        lean: Skip the queries SQLAlchemy runs on the first connection. Until the database
+            is inspected, `schema_translate_map` then takes no `None` as a target.
         echo: Log every statement, without the values of its parameters.
     """
     url = connect_args.url
@@ -62,17 +63,19 @@ def build_engine(
         **pool,
         **driver.DIALECT_ARGUMENTS,
     )
+    if isinstance(engine.dialect, LeanDialect):
+        engine.dialect.statement_timeout = statement_timeout
     replace_stale_connections(engine.sync_engine, max_age=max_age, max_idle=max_idle)
     if settings := connect_args.transaction_settings:
-        event.listen(engine.sync_engine, "begin", _set_local(settings))
+        event.listen(engine.sync_engine, "begin", set_local(settings))
     return engine
 
 
-def _set_local(settings: Mapping[str, str]) -> Callable[[Connection], None]:
+def set_local(settings: Mapping[str, str]) -> Callable[[Connection], None]:
     """Return a listener that applies settings to each transaction: one round trip.
 
-    Behind a pooler, a session-level SET would reach the next client of the server
-    connection.
+    Without a transaction there are none. Behind a pooler, a session-level SET would
+    reach the next client of the server connection.
     """
     statement = select(*[func.set_config(*item, True) for item in settings.items()])
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.base import PGInspector
 
 from . import driver
+from .limits import LimitedDialect
 
 LEAN_DRIVERNAME = f"postgresql+lean_{driver.NAME}"
 
@@ -36,7 +37,7 @@ class LeanInspector(PGInspector):
             yield connection
 
 
-class LeanDialect(driver.Dialect):
+class LeanDialect(LimitedDialect):
     """Opens the first connection of an engine without a round trip of its own.
 
     The stock dialect asks for the version, the schema, the isolation level and the

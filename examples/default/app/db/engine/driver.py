@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from psycopg import OperationalError
 from sqlalchemy.dialects.postgresql import psycopg
 
 from . import libpq
@@ -9,7 +10,6 @@ from .cursor import get_cursor_class
 from .libpq import (
     FAILURE_TEXTS,
     get_fileno,
-    get_message,
     get_parameter,
     get_server_version,
     is_closed,
@@ -22,9 +22,9 @@ __all__ = [
     "NAME",
     "UNUSED_PARAMETERS",
     "Dialect",
+    "OperationalError",
     "build_arguments",
     "get_fileno",
-    "get_message",
     "get_parameter",
     "get_server_version",
     "get_sqlstate",

@@ -1,124 +1,128 @@
-"""Recognise why a database is unavailable, from what the driver raises."""
+"""Recognise why there is no connection, from what the driver or the socket says."""
 
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+import errno
+import re
+import socket
+import ssl
 
 from . import driver
 from .reasons import Reason
 
+_Texts = tuple[tuple[Reason, tuple[str, ...]], ...]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pattern:
-    """How to recognise a reason for a failure to connect.
-
-    SQLSTATE alone is not enough: libpq reports none while it connects, a failing socket
-    has none, and Neon's proxy sends XX000 for all of its own errors.
-    """
-
-    reason: Reason
-    sqlstates: AbstractSet[str] = frozenset()
-    types: tuple[type[Exception], ...] = ()
-    texts: tuple[str, ...] = ()
-
-    def matches(self, error: Exception, sqlstate: str | None, text: str) -> bool:
-        return (
-            sqlstate in self.sqlstates
-            or isinstance(error, self.types)
-            or any(part in text for part in self.texts)
-            or any(part in text for part in driver.FAILURE_TEXTS.get(self.reason, ()))
-        )
-
-
-# The first match counts. Texts are in lower case.
-_PATTERNS = (
-    _Pattern(
-        reason="timeout",
-        types=(TimeoutError,),
-        texts=("timeout expired", "timed out"),
+# What a server, a pooler or a proxy answers. Texts are in lower case and without quoted
+# names; the first match counts.
+_SERVER_TEXTS: _Texts = (
+    (
+        "too_many_connections",
+        ("too many", "connection slots", "no more connections allowed"),
     ),
-    _Pattern(
-        reason="host_not_found",
-        texts=(
-            "name or service not known",
-            "nodename nor servname provided",
-            # Neon's proxy finds the compute by the name of the host.
+    (
+        "authentication",
+        (
+            "authentication failed",
+            "is not permitted to log in",
+            "pg_hba.conf",
+            'role "" does not exist',
+        ),
+    ),
+    ("permission_denied", ("permission denied for database",)),
+    (
+        "not_ready",
+        (
+            "the database system is",
+            "is not currently accepting connections",
+            "could not fork",
+            "couldn't connect to compute node",
+        ),
+    ),
+    ("database_not_found", ('database "" does not exist', "no such database")),
+    ("out_of_memory", ("out of memory",)),
+    ("pooler", ("unsupported startup parameter",)),
+    ("quota_exceeded", ("quota", "endpoint is disabled")),
+    # Neon's proxy finds the compute by the name of the host.
+    (
+        "host_not_found",
+        (
             "endpoint id is not specified",
             "endpoint could not be found",
             "endpoint cannot be found",
         ),
     ),
-    _Pattern(
-        reason="refused",
-        # The second one is the path of a socket.
-        texts=("no such file or directory",),
-    ),
-    _Pattern(
-        reason="too_many_connections",
-        sqlstates={"53300"},
-        texts=("too many", "connection slots", "no more connections allowed"),
-    ),
-    _Pattern(
-        reason="authentication",
-        sqlstates={"28000", "28P01"},
-        texts=(
-            "authentication failed",
-            "no password supplied",
-            "no pg_hba.conf entry",
-            'role "',
-        ),
-    ),
-    _Pattern(
-        reason="database_not_found",
-        sqlstates={"3D000"},
-        texts=('database "', "no such database"),
-    ),
-    _Pattern(
-        reason="tls",
-        texts=("certificate", "ssl", "connection is insecure"),
-    ),
-    _Pattern(
-        reason="pooler",
-        texts=("unsupported startup parameter",),
-    ),
-    _Pattern(
-        reason="quota_exceeded",
-        texts=("quota", "endpoint is disabled"),
-    ),
-    _Pattern(
-        reason="starting_up",
-        sqlstates={"57P03"},
-        texts=("starting up", "couldn't connect to compute node"),
-    ),
-    _Pattern(
-        reason="disconnected",
-        texts=("closed", "terminat", "reset by peer", "eof"),
-    ),
+    ("tls", ("connection is insecure",)),
+    ("disconnected", ("terminating connection",)),
 )
 
+# What the client finds by itself if no server answers.
+_CLIENT_TEXTS: _Texts = (
+    ("timeout", ("timeout expired", "timed out")),
+    ("authentication", ("no password supplied",)),
+    # The server could not start a process for the connection. Clients do not show what
+    # it says before TLS.
+    ("not_ready", ("error response during ssl exchange",)),
+    # Before TLS: over TLS the driver reports a closed socket as an error of TLS.
+    (
+        "disconnected",
+        ("ssl syscall error", "unexpected eof", "closed", "reset by peer"),
+    ),
+    ("tls", ("certificate", "channel binding", "ssl")),
+    ("unreachable", ("temporary failure in name resolution",)),
+    *driver.FAILURE_TEXTS.items(),
+    ("refused", ("connection refused", "no such file or directory")),
+    ("unreachable", ("no route to host", "network is unreachable")),
+)
 
-def diagnose(error: Exception) -> Reason:
-    """Return why no connection could be had.
+_TYPES: tuple[tuple[type[Exception], Reason], ...] = (
+    (TimeoutError, "timeout"),
+    (ConnectionRefusedError, "refused"),
+    (FileNotFoundError, "refused"),
+    (ssl.SSLEOFError, "disconnected"),
+    (ssl.SSLError, "tls"),
+    (ConnectionResetError, "disconnected"),
+    (BrokenPipeError, "disconnected"),
+)
+_UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
+
+# Names that could contain anything. An apostrophe inside a word is not a quote.
+_QUOTED = re.compile(r"(?<!\w)'[^']*'|\"[^\"]*\"")
+
+
+def recognise(error: Exception, *, is_answer: bool) -> Reason:
+    """Return why no connection could be opened.
+
+    libpq reports all of its attempts, one for each address, in one text. What a server
+    answers then counts more than what happened at another address.
 
     Args:
-        error: What the pool, the driver or the socket raised.
+        error: What the driver or the socket raised.
+        is_answer: Whether the error is known to come from a server.
     """
-    if isinstance(error, PoolTimeoutError):
-        return "pool_exhausted"
-    sqlstate = driver.get_sqlstate(error)
-    text = driver.get_message(error).lower()
-    for pattern in _PATTERNS:
-        if pattern.matches(error, sqlstate, text):
-            return pattern.reason
+    text = _QUOTED.sub('""', str(error)).lower()
+    for reason, parts in _SERVER_TEXTS:
+        if any(part in text for part in parts):
+            return reason
+    # As libpq quotes a server.
+    if is_answer or "fatal:  " in text or "error:  " in text:
+        return "unavailable"
+    if isinstance(error, socket.gaierror):
+        is_temporary = error.errno == socket.EAI_AGAIN
+        return "unreachable" if is_temporary else "host_not_found"
+    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
+        return "unreachable"
+    for kind, reason in _TYPES:
+        if isinstance(error, kind):
+            return reason
+    for reason, parts in _CLIENT_TEXTS:
+        if any(part in text for part in parts):
+            return reason
     return "unavailable"
 
 
-def diagnose_loss(error: BaseException | None) -> Reason:
-    """Return why a connection was lost while it was in use.
-
-    Args:
-        error: The driver's error. Its text may name TLS, which is only how it noticed.
-    """
-    timed_out = isinstance(error, TimeoutError) or "timed out" in str(error).lower()
-    return "timeout" if timed_out else "disconnected"
+def is_timeout(error: BaseException | None) -> bool:
+    """Whether a connection was lost because its peer did not answer in time."""
+    while error is not None:
+        if isinstance(error, TimeoutError) or "timed out" in str(error).lower():
+            return True
+        # With asyncpg the error of the socket is the cause.
+        error = error.__cause__
+    return False

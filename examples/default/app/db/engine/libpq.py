@@ -28,8 +28,13 @@ _PARAMETERS = frozenset(
 )
 
 FAILURE_TEXTS: dict[Reason, tuple[str, ...]] = {
-    "host_not_found": ("resolve host", "translate host name"),
-    "refused": ("connection refused",),
+    "host_not_found": (
+        "resolve host",
+        "translate host name",
+        # What the resolver says, which is all that psycopg before 3.3 passes on.
+        "no address associated with",
+        "not known",
+    ),
 }
 """Parts of libpq's messages, in lower case, by what they mean."""
 
@@ -62,11 +67,6 @@ def build_arguments(
         arguments["host"] = ",".join(host for host, _ in addresses)
         arguments["port"] = ",".join(str(port) for _, port in addresses)
     return arguments | {name: query.pop(name) for name in _PARAMETERS & query.keys()}
-
-
-def get_message(error: Exception) -> str:
-    """Return the message without the prefix that quotes the host's name."""
-    return str(error).rpartition("failed: ")[2]
 
 
 def is_closed(connection: Any) -> bool:

@@ -3,15 +3,16 @@
 import random
 import select
 import time
-from typing import Any
+from collections.abc import Callable
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, ManagesConnection
 
 from . import driver
 
 _EXPIRES = "expires"
+_IS_READABLE = "is_readable"
 _IDLE_SINCE = "idle_since"
 
 
@@ -36,6 +37,8 @@ def replace_stale_connections(
 
     @event.listens_for(engine, "connect")
     def set_expiry(_connection: object, entry: ConnectionPoolEntry) -> None:
+        fileno = driver.get_fileno(entry.driver_connection)
+        entry.info[_IS_READABLE] = None if fileno is None else watch_socket(fileno)
         entry.info[_EXPIRES] = time.time() + max_age * random.uniform(0.8, 1)
 
     @event.listens_for(engine, "checkin")
@@ -49,26 +52,27 @@ def replace_stale_connections(
             return
         now = time.time()
         is_stale = now >= entry.info[_EXPIRES] or now - idle_since >= max_idle
-        if is_stale or _is_closed(entry.driver_connection):
+        if is_stale or is_closed(entry):
             raise DisconnectionError
 
 
-def _is_closed(connection: Any) -> bool:
-    """Whether the server or the network has closed an idle connection.
+def is_closed(connection: ManagesConnection) -> bool:
+    """Whether the server or the network has closed a connection that waits for nothing.
 
-    The server sends nothing on an idle connection unless it closes it, so a readable
+    The server sends nothing on such a connection unless it closes it, so a readable
     socket is treated as closed. A NOTICE or NOTIFY causes a harmless reconnect.
     """
-    if driver.is_closed(connection):
+    if driver.is_closed(connection.driver_connection):
         return True
-    fileno = driver.get_fileno(connection)
-    return fileno is not None and (fileno < 0 or _is_readable(fileno))
+    is_readable: Callable[[], bool] | None = connection.info[_IS_READABLE]
+    return is_readable is not None and is_readable()
 
 
-def _is_readable(fileno: int) -> bool:
+def watch_socket(fileno: int) -> Callable[[], bool]:
+    """Return a function that tells whether a socket is readable, or was closed."""
     if not hasattr(select, "poll"):
         # Windows.
-        return bool(select.select([fileno], [], [], 0)[0])
+        return lambda: bool(select.select([fileno], [], [], 0)[0])
     poll = select.poll()
     poll.register(fileno, select.POLLIN)
-    return bool(poll.poll(0))
+    return lambda: bool(poll.poll(0))

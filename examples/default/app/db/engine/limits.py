@@ -1,0 +1,134 @@
+"""Limit how long a connection waits for its server, and notice a lost COMMIT."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from . import driver
+from .recycle import is_closed
+from .watchdog import Wait
+
+GRACE_SECONDS = 2.0
+"""How much longer than the server's own timeout the client waits.
+
+When the server is well, its error arrives within this time, and it says more.
+"""
+
+# The server ended the session, and with it the transaction, before COMMIT arrived.
+_ROLLED_BACK = frozenset({"25P03"})
+
+
+class CommitLost(driver.OperationalError):
+    """COMMIT was sent, and its answer was lost: it may have been carried out."""
+
+
+class LimitedDialect(driver.Dialect):
+    """Ends every statement, COMMIT and ROLLBACK that the server does not answer.
+
+    The execution option `statement_timeout`, in seconds, replaces the limit of
+    statements. It tells the client only: the server has a timeout of its own.
+
+    With the execution option `read_only` it refuses INSERT, UPDATE, DELETE and DDL,
+    except as text.
+
+    Attributes:
+        statement_timeout: Seconds that the server allows for a statement; `math.inf`
+            sets no limit.
+        on_statement: Called with each statement that succeeds, and the seconds that it
+            took. Cheaper than SQLAlchemy's events, which slow down every call of a
+            connection as soon as there is one.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._base.__init__(**options)
+        self.statement_timeout = math.inf
+        self.on_statement: Callable[[str, float], None] = _ignore
+
+    def do_execute(
+        self,
+        cursor: Any,
+        statement: str,
+        parameters: Any,
+        context: Any = None,
+    ) -> None:
+        """Execute a statement within its limit."""
+        with self._wait_for(context) as wait:
+            self._base.do_execute(cursor, statement, parameters, context)
+        self.on_statement(statement, wait.get_seconds())
+
+    def do_executemany(
+        self,
+        cursor: Any,
+        statement: str,
+        parameters: Any,
+        context: Any = None,
+    ) -> None:
+        """Execute a statement for several rows, each within its limit."""
+        with self._wait_for(context, count=len(parameters)) as wait:
+            self._base.do_executemany(cursor, statement, parameters, context)
+        self.on_statement(statement, wait.get_seconds())
+
+    def do_execute_no_params(
+        self,
+        cursor: Any,
+        statement: str,
+        context: Any = None,
+    ) -> None:
+        """Execute a statement without parameters within its limit."""
+        with self._wait_for(context) as wait:
+            self._base.do_execute_no_params(cursor, statement, context)
+        self.on_statement(statement, wait.get_seconds())
+
+    def do_rollback(self, dbapi_connection: PoolProxiedConnection) -> None:
+        """Roll back within the limit."""
+        if self._base.detect_autocommit_setting(dbapi_connection):
+            # There is nothing to wait for.
+            self._base.do_rollback(dbapi_connection)
+            return
+        with self._wait(dbapi_connection, self.statement_timeout):
+            self._base.do_rollback(dbapi_connection)
+
+    def do_commit(self, dbapi_connection: PoolProxiedConnection) -> None:
+        """Commit within the limit.
+
+        Raises:
+            CommitLost: The connection failed after COMMIT was sent.
+        """
+        # In a transaction the server sends nothing that it was not asked for, except
+        # that it ends the session. Then COMMIT comes too late, and is not carried out.
+        was_closed = is_closed(dbapi_connection)
+        try:
+            with self._wait(dbapi_connection, self.statement_timeout):
+                self._base.do_commit(dbapi_connection)
+        except Exception as error:
+            is_certain = was_closed or driver.get_sqlstate(error) in _ROLLED_BACK
+            if is_certain or not driver.is_closed(dbapi_connection.driver_connection):
+                raise
+            raise CommitLost("the connection failed during COMMIT") from error
+
+    @property
+    def _base(self) -> Any:
+        """The driver's dialect, whose methods have no types."""
+        return super()
+
+    def _wait_for(self, context: Any, count: int = 1) -> Wait:
+        options = context.execution_options
+        if options.get("read_only") and _writes(context):
+            raise InvalidRequestError("ReadDbSession does not write: use DbSession")
+        limit = count * options.get("statement_timeout", self.statement_timeout)
+        return self._wait(context.root_connection.connection, limit)
+
+    def _wait(self, connection: PoolProxiedConnection, limit: float) -> Wait:
+        return Wait(connection, limit + GRACE_SECONDS)
+
+
+def _writes(context: Any) -> bool:
+    is_dml = context.isinsert or context.isupdate or context.isdelete
+    return bool(is_dml or context.isddl)
+
+
+def _ignore(_statement: str, _seconds: float) -> None:
+    pass

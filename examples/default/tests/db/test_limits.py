@@ -1,0 +1,146 @@
+"""A server that does not answer ends in an error, and a lost COMMIT is not repeated."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+
+from app.db import (
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    get_engine,
+    get_pool_stats,
+    get_session,
+    retry_transient,
+    set_statement_timeout,
+)
+from app.db.engine import limits
+
+from .proxy import Fault, Proxy, run_proxy
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines", "table")]
+
+
+@pytest.fixture
+async def table(
+    execute: Callable[[str], Awaitable[None]],
+) -> AsyncIterator[None]:
+    """Make an empty table for one test."""
+    await execute("CREATE TABLE number (n integer)")
+    yield
+    await execute("DROP TABLE number")
+
+
+@pytest.fixture
+def proxy(
+    table: None,
+    database: str,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Proxy]:
+    """Connect by way of a proxy, with one connection and little time."""
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.1)
+    with run_proxy(database) as proxy:
+        configure(DB_URL=proxy.url, DB_STATEMENT_TIMEOUT=0.3, DB_POOL_SIZE=1)
+        yield proxy
+
+
+async def count() -> int:
+    """Count the rows that are committed."""
+    async with get_engine().connect() as connection:
+        return await connection.scalar(text("SELECT count(*) FROM number")) or 0
+
+
+async def insert() -> None:
+    """Insert a row in a unit of work."""
+    async with get_session() as session:
+        await session.scalar(text("INSERT INTO number VALUES (1) RETURNING n"))
+
+
+async def test_a_statement_that_is_never_answered_ends(proxy: Proxy) -> None:
+    await count()
+    proxy.lose_answers(b"INSERT", "silence")
+
+    with pytest.raises(DatabaseUnavailable) as unavailable:
+        await insert()
+    proxy.mend()
+
+    assert unavailable.value.reason == "no_answer"
+    assert await count() == 0
+    assert get_pool_stats().used == 0
+
+
+async def test_a_wait_that_ends_leaves_the_connection_alone(proxy: Proxy) -> None:
+    async with get_session() as session:
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        await session.scalar(text("SELECT pg_sleep(0.2)"))
+        await session.scalar(text("SELECT pg_sleep(0.2)"))
+        await session.scalar(text("SELECT pg_sleep(0.2)"))
+
+    async with get_session() as session:
+        assert await session.scalar(text("SELECT pg_backend_pid()")) == pid
+
+
+async def test_a_slow_statement_can_be_given_more_time(proxy: Proxy) -> None:
+    async with get_session() as session:
+        await set_statement_timeout(session, 5)
+        await session.scalar(text("SELECT pg_sleep(0.6)"))
+
+
+@pytest.mark.parametrize("fault", ["silence", "cut"])
+async def test_a_commit_that_is_not_confirmed_is_not_repeated(
+    proxy: Proxy,
+    fault: Fault,
+) -> None:
+    attempts = 0
+
+    @retry_transient
+    async def create() -> None:
+        nonlocal attempts
+        attempts += 1
+        await insert()
+
+    proxy.lose_answers(b"COMMIT", fault)
+
+    with pytest.raises(OutcomeUnknown):
+        await create()
+    proxy.mend()
+
+    assert attempts == 1
+    assert await count() == 1
+
+
+async def test_what_is_declared_idempotent_is_repeated(proxy: Proxy) -> None:
+    attempts = 0
+
+    @retry_transient(idempotent=True)
+    async def create() -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 2:
+            proxy.mend()
+        await insert()
+
+    proxy.lose_answers(b"COMMIT", "cut")
+
+    await create()
+
+    assert attempts == 2
+    assert await count() == 2
+
+
+async def test_a_connection_that_was_lost_before_commit_did_not_commit(
+    execute: Callable[[str], Awaitable[None]],
+) -> None:
+    async def lose_the_connection() -> None:
+        async with get_session() as session:
+            await session.scalar(text("INSERT INTO number VALUES (1) RETURNING n"))
+            pid = await session.scalar(text("SELECT pg_backend_pid()"))
+            await execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+
+    with pytest.raises(DatabaseUnavailable) as unavailable:
+        await lose_the_connection()
+
+    assert unavailable.value.reason == "disconnected"
+    assert unavailable.value.is_transient
+    assert await count() == 0

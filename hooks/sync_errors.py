@@ -1,0 +1,110 @@
+"""Write the table of errors into both READMEs' pages, from the rendered code."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYER = Path("template", "{{ folder }}", "db")
+ADVICE = LAYER / "advice.py"
+PAGES = (LAYER / "README.md.jinja", Path("docs", "errors.md"))
+HEADER = "| reason | SQLSTATE | status | try again | what to look at |"
+
+
+class Row(NamedTuple):
+    """What the code says of a failure."""
+
+    reason: str
+    sqlstates: tuple[str, ...]
+    status: int
+    is_transient: bool
+    hint: str
+
+
+def read_rows(code: str) -> list[Row]:
+    """Return the rows of `ADVICE` in the source of `advice.py`, in its order."""
+    answers: dict[str, Any] = {}
+    rows = []
+    # Read, not imported: a check needs neither the driver nor FastAPI.
+    for node in ast.parse(code).body:
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Call(args=values)):
+                answers[name] = [ast.literal_eval(value) for value in values]
+            case ast.AnnAssign(value=ast.Dict(reasons, calls)):
+                for reason, call in zip(reasons, calls, strict=True):
+                    assert isinstance(reason, ast.Constant)
+                    assert isinstance(call, ast.Call)
+                    answer, *values = call.args
+                    status, is_transient, _ = answers[ast.unparse(answer)]
+                    hint, *rest = map(ast.literal_eval, values)
+                    codes: tuple[str, ...] = rest[0] if rest else ()
+                    rows.append(
+                        Row(str(reason.value), codes, status, is_transient, hint)
+                    )
+    return rows
+
+
+def error_table(code: str) -> str:
+    """Describe the rows of `ADVICE` as a Markdown table."""
+    lines = [HEADER, "| --- | --- | --- | --- | --- |"]
+    for row in read_rows(code):
+        codes = ", ".join(row.sqlstates)
+        again = "yes" if row.is_transient else "no"
+        cells = [f"`{row.reason}`", codes, str(row.status), again, row.hint]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def replace_table(page: str, table: str) -> str:
+    """Put the table in the place of the one with the same header.
+
+    Raises:
+        ValueError: There is no such table.
+    """
+    before, found, rest = page.partition(f"\n{HEADER}\n")
+    if not found:
+        raise ValueError(f"needs a table with the header {HEADER}")
+    lines = rest.splitlines(keepends=True)
+    while lines and lines[0].startswith("|"):
+        del lines[0]
+    return f"{before}\n{table}{''.join(lines)}"
+
+
+def main() -> int:
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=ROOT,
+        metavar="DIR",
+        help="the folder of template/ and docs/ (default: this repository)",
+    )
+    options = parser.parse_args()
+
+    table = error_table((options.root / ADVICE).read_text(encoding="utf-8"))
+    for name in PAGES:
+        page: Path = options.root / name
+        old = page.read_text(encoding="utf-8")
+        try:
+            new = replace_table(old, table)
+        except ValueError as error:
+            raise SystemExit(f"{name.as_posix()} {error}.") from None
+        if new == old:
+            continue
+        if options.check:
+            raise SystemExit(
+                f"{name.as_posix()}: its errors are not those of advice.py;"
+                " run `python hooks/sync_errors.py`."
+            )
+        page.write_text(new, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Shut down connections whose server does not answer in time."""
+
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.pool import PoolProxiedConnection
+
+from . import driver
+from .recycle import watch_socket
+
+# Seconds between two looks at the waits.
+_SHORTEST, _LONGEST = 0.02, 1.0
+
+
+class NoAnswer(driver.OperationalError):
+    """The server did not answer in time, so the connection was shut down."""
+
+
+class Wait:
+    """A wait for the server's answer, with a limit. Enter it before the driver is called.
+
+    A peer can acknowledge what it gets and never answer: a stopped backend, a proxy
+    that hangs, a pooler that queues. TCP does not notice that, the server's own
+    timeouts do not reach it, and the drivers have no limit for it. Here another thread
+    shuts the socket down, and the driver's call fails at once.
+
+    Raises:
+        NoAnswer: On exit, in place of the driver's error.
+    """
+
+    __slots__ = ("_connection", "_is_over", "_started", "expires")
+
+    def __init__(self, connection: PoolProxiedConnection, limit: float) -> None:
+        self._connection = connection
+        self._is_over = False
+        self._started = time.monotonic()
+        self.expires = self._started + limit
+
+    def __enter__(self) -> Self:
+        _watchdog.add(self)
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        _watchdog.remove(self)
+        if self._is_over and isinstance(error, Exception):
+            seconds = self.expires - self._started
+            raise NoAnswer(f"no answer within {seconds:g} seconds") from error
+
+    def get_seconds(self) -> float:
+        """Return the seconds since the wait began."""
+        return time.monotonic() - self._started
+
+    def end(self) -> None:
+        """Shut the socket down, unless it holds an answer that nobody has read yet."""
+        connection = self._connection.driver_connection
+        fileno = driver.get_fileno(connection)
+        if fileno is None or fileno < 0 or watch_socket(fileno)():
+            return
+        with socket.socket(fileno=os.dup(fileno)) as peer:
+            # Before `dup`, the descriptor may have been closed and given to another file.
+            if self in _watchdog and driver.get_fileno(connection) == fileno:
+                self._is_over = True
+                peer.shutdown(socket.SHUT_RDWR)
+
+
+class _Watchdog:
+    """The waits of this process, and the thread that ends those that are over."""
+
+    def __init__(self) -> None:
+        self._waits: set[Wait] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        # Whether the thread must be woken, or started, when a wait begins.
+        self._is_idle = True
+        self._is_stopping = False
+
+    def __contains__(self, wait: Wait) -> bool:
+        return wait in self._waits
+
+    def add(self, wait: Wait) -> None:
+        self._waits.add(wait)
+        if self._is_idle:
+            self.wake_up()
+
+    def remove(self, wait: Wait) -> None:
+        self._waits.discard(wait)
+
+    def wake_up(self) -> None:
+        """Have the thread look at the waits."""
+        with self._lock:
+            if self._thread is None:
+                self._is_stopping = False
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread. `resume` or the next wait starts another one."""
+        with self._lock:
+            if self._thread is not None:
+                self._is_stopping = True
+                self._wake.set()
+                self._thread.join()
+                self._thread = None
+                self._is_idle = True
+
+    def resume(self) -> None:
+        """Watch the waits that began before `stop`."""
+        if self._waits:
+            self.wake_up()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            # In this order: a wait that is added from here on wakes the thread.
+            self._is_idle = True
+            pause = self._end_overdue()
+            self._is_idle = pause is None
+            self._wake.wait(pause)
+            self._wake.clear()
+
+    def _end_overdue(self) -> float | None:
+        """Return the seconds until the next look, or None when nothing waits."""
+        if not (waits := list(self._waits)):
+            return None
+        now = time.monotonic()
+        for wait in waits:
+            if now >= wait.expires:
+                # A connection that was closed meanwhile has no socket.
+                with suppress(Exception):
+                    wait.end()
+        rest = min(wait.expires for wait in waits) - now
+        return min(max(rest, _SHORTEST), _LONGEST)
+
+
+_watchdog = _Watchdog()
+
+
+def _replace_watchdog() -> None:
+    """Leave the waits to the parent, which has the connections."""
+    global _watchdog
+    _watchdog = _Watchdog()
+
+
+if hasattr(os, "register_at_fork"):
+    # The thread ends before a fork, because a child inherits locks but no threads.
+    os.register_at_fork(
+        before=lambda: _watchdog.stop(),
+        after_in_parent=lambda: _watchdog.resume(),
+        after_in_child=_replace_watchdog,
+    )

@@ -1,0 +1,86 @@
+"""The processor time of one unit of work, in process: no HTTP, nothing to wait for."""
+
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy import make_url
+
+from bench.measured import Rounds
+from bench.plain import get_dependencies, get_drivername
+from support.pairs import run_scenario
+from support.processes import Run
+from support.variants import Answers
+
+ROUNDS_PER_ROUND = 4
+
+# Of the kind that `run_scenario` takes. All ways go through what FastAPI calls, so that
+# each pays for its generators.
+_SCENARIO = """
+from app.models import Note
+
+UNITS = 100
+WARM_UP = 50
+
+async def read(open_session):
+    async for session in open_session():
+        assert await session.get(Note, 1)
+
+async def write(open_session):
+    async for session in open_session():
+        session.add(Note(text="bench"))
+        await session.flush()
+
+WORK = {
+    "write": (write, {"this layer": get_db, "Session(engine)": get_plain_db}),
+    "read": (read, {"this layer": get_read_db, "Session(engine)": get_plain_read_db}),
+}
+
+async def measure(function, open_session, units):
+    started = time.process_time()
+    for _ in range(units):
+        await function(open_session)
+    return (time.process_time() - started) / units
+
+async def main():
+    found = {}
+    for work, (function, ways) in WORK.items():
+        for open_session in ways.values():
+            await measure(function, open_session, WARM_UP)
+        rounds = {way: [] for way in ways}
+        turns = list(ways.items())
+        for _ in range(int(os.environ["ROUNDS"])):
+            for way, open_session in turns:
+                rounds[way].append(await measure(function, open_session, UNITS))
+            # Neither is always the first.
+            turns.reverse()
+        found[work] = rounds
+    emit(found)
+    await engine.dispose()
+    await dispose_engine()
+"""
+
+
+def measure_processor(
+    run: Run, answers: Answers, project: Path, url: str, rounds: int
+) -> Rounds:
+    """Return the seconds of the processor for a unit of work, round by round.
+
+    Args:
+        run: What runs a command.
+        answers: The pair.
+        project: Its project.
+        url: A migrated database, on a Unix socket.
+        rounds: Each is short, so that there are several for one.
+    """
+    plain_url = make_url(url).set(drivername=get_drivername(answers))
+    measured = run_scenario(
+        run,
+        project,
+        get_dependencies(answers) + _SCENARIO,
+        BENCH_URL=plain_url.render_as_string(hide_password=False),
+        DB_URL=url,
+        DB_POOL_SIZE="10",
+        ENVIRONMENT="production",
+        ROUNDS=str(ROUNDS_PER_ROUND * rounds),
+    )
+    return cast("Rounds", measured)
