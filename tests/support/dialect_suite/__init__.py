@@ -43,7 +43,7 @@ def run_suite(
         project: A rendered project, which is only read.
         server_url: The server.
         folder: Where files can be put.
-        drivername: The dialect: that of the project, or `postgresql+stock`.
+        drivername: The dialect. That of the project gets what `build_engine` gives.
         tests: Their names, as they are returned. By default all.
 
     Returns:
