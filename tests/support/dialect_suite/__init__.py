@@ -13,15 +13,19 @@ from support.processes import Run
 
 _FOLDER = Path(__file__).parent
 
-# `test_get_multi_*` and `test_multi_get_*` reflect each kind of table in each scope, in
-# 672 combinations of the same queries, which the tests of a single table send as well.
-_LEFT_OUT = "get_multi or multi_get"
-
-# The names of the schemas are SQLAlchemy's.
-_PREPARE = """
-CREATE SCHEMA test_schema;
-CREATE SCHEMA test_schema_2;
-"""
+_OPTIONS = (
+    f"-c{_FOLDER / 'setup.cfg'}",
+    "-psqlalchemy.testing.plugin.pytestplugin",
+    f"-p{__name__}.plugin",
+    "-pno:cacheprovider",
+    # They reflect each kind of table in each scope: hundreds of combinations of queries
+    # that the tests of a single table send as well.
+    "-knot (get_multi or multi_get)",
+    "--assert=plain",
+    "--quiet",
+)
+# What SQLAlchemy's tests find in a database.
+_PREPARE = "CREATE SCHEMA test_schema; CREATE SCHEMA test_schema_2"
 
 
 def run_suite(
@@ -39,29 +43,24 @@ def run_suite(
         project: A rendered project, which is only read.
         server_url: The server.
         folder: Where files can be put.
-        drivername: The dialect. That of the project is given what `build_engine` gives.
+        drivername: The dialect: that of the project, or `postgresql+stock`.
         tests: Their names, as they are returned. By default all.
 
     Returns:
         "passed", "skipped", "failed" or "error", by names such as
         `IntegerTest::test_literal[0]`.
     """
-    suite = _FOLDER / "suite.py"
-    names = [f"{suite}::{name}" for name in tests] if tests else [str(suite)]
     arguments, outcomes = folder / "arguments", folder / "outcomes"
+    suite = str(_FOLDER / "suite.py")
+    names = [f"{suite}::{name}" for name in tests or []] or [suite]
     arguments.write_text("\n".join(names), encoding="utf-8")
-    plugins = ("sqlalchemy.testing.plugin.pytestplugin", f"{__name__}.plugin")
-    with make_database(server_url) as url:
-        with psycopg.connect(url) as client:
+    with make_database(server_url) as database_url:
+        with psycopg.connect(database_url) as client:
             client.execute(_PREPARE.encode())
+        url = make_url(database_url).set(drivername=drivername)
         result = run(
-            *(sys.executable, "-m", "pytest", "-q", f"-c{_FOLDER / 'setup.cfg'}"),
-            *(f"-p{plugin}" for plugin in (*plugins, "no:cacheprovider")),
-            *(
-                f"-knot ({_LEFT_OUT})",
-                f"--dburi={make_url(url).set(drivername=drivername)}",
-            ),
-            f"@{arguments}",
+            *(sys.executable, "-m", "pytest", *_OPTIONS, f"@{arguments}"),
+            f"--dburi={url.render_as_string(hide_password=False)}",
             cwd=project,
             OUTCOMES=str(outcomes),
             PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
@@ -69,8 +68,8 @@ def run_suite(
         )
     assert result.returncode in {0, 1}, result.stdout + result.stderr
     found = json.loads(outcomes.read_text("utf-8"))
-    # SQLAlchemy adds the database's name to each class.
+    # Without the file, and what SQLAlchemy adds to the class: the database's name.
     return {
-        re.sub(r"^.*?::(\w+?)_postgresql[^:]*", r"\1", name): outcome
+        re.sub("_postgresql[^:]*::", "::", name.partition("::")[2], count=1): outcome
         for name, outcome in found.items()
     }

@@ -1,7 +1,8 @@
 """Gives the suite the engines of a project, and writes down the outcomes.
 
-Dialect, arguments of the driver with its cursor, pool, and the replacement of stale
-connections are those of `build_engine`. The pool's size is the suite's.
+Dialect with its limit, arguments of the driver with its cursor, pool, and the replacement
+of stale connections are those of `build_engine`. The pool's size is the suite's. The
+dialect `postgresql+stock` is SQLAlchemy's own for the driver, with none of it.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import inspect, make_url
+from sqlalchemy.dialects import registry
 from sqlalchemy.testing.provision import (
     post_configure_engine,
     post_configure_testing_engine,
@@ -21,6 +23,8 @@ from sqlalchemy.testing.provision import (
 
 _engine = import_module("app.db.engine")
 _connect_args = import_module("app.db.engine.connect_args")
+_stock = _engine.driver.Dialect
+registry.register("postgresql.stock", _stock.__module__, _stock.__name__)
 # Before the functions below, one of which replaces its own. SQLAlchemy looks for such a
 # module beside that of the dialect.
 import_module("sqlalchemy.dialects.postgresql.provision")
@@ -51,6 +55,7 @@ def add_listeners(url: Any, engine: Any, _options: object, _scope: object) -> No
     """Add what `build_engine` adds to each engine."""
     if _is_lean(url):
         engine = getattr(engine, "sync_engine", engine)
+        engine.dialect.statement_timeout = 60
         _engine.replace_stale_connections(engine, max_age=math.inf, max_idle=math.inf)
 
 

@@ -39,7 +39,8 @@ def build_engine(
         max_idle: Seconds without use after which a pooled connection is replaced.
         statement_timeout: Seconds that the server allows for a statement. Not long after,
             the client gives up and closes the connection. Needs `lean`.
-        lean: Skip the queries SQLAlchemy runs on the first connection.
+        lean: Skip the queries SQLAlchemy runs on the first connection. Until the database
+            is inspected, `schema_translate_map` then takes no `None` as a target.
         echo: Log every statement, without the values of its parameters.
     """
     url = connect_args.url
