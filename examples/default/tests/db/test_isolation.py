@@ -80,8 +80,8 @@ async def test_options_of_a_session_end_with_its_transaction() -> None:
     options = DEFERRABLE | {"isolation_level": "SERIALIZABLE"}
 
     async with get_session() as session:
-        await session.connection(execution_options=options)
-        during = dict((await session.execute(STATE)).mappings().one())
+        connection = await session.connection(execution_options=options)
+        during = dict((await connection.execute(STATE)).mappings().one())
     after = await get_state(get_engine())
 
     assert during["isolation"] == "serializable"
