@@ -53,6 +53,8 @@ class Cable:
     async def _obey(self, reader: StreamReader, writer: StreamWriter) -> None:
         line = await reader.readline()
         for client in self._clients:
+            if client.is_closing():
+                continue
             if line == b"reset\n":
                 peer = client.get_extra_info("socket")
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
