@@ -17,6 +17,7 @@ async def main():
     for gate in 1, 2:
         connections = [await get_read_engine().connect() for _ in range(WORKERS)]
         for connection in connections:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
             await ask(connection, FIRST, 0)
         for connection in connections:
             await connection.close()

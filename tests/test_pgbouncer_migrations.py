@@ -46,5 +46,5 @@ def test_migrations_go_past_pgbouncer(
     assert past.returncode == 0, past.stderr
     assert has_note
     assert unknown.returncode != 0
-    sentence = "set DB_DIRECT_URL: DB_POOLED says that DB_URL is pooled"
+    sentence = "set DB_DIRECT_URL: DB_POOLED says DB_URL is pooled"
     assert unknown.stdout == f"FAILED: {sentence}\n"
