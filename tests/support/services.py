@@ -12,12 +12,12 @@ import httpx2
 
 from support.processes import Run
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Ask until the answer is yes, for what sends no event."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
@@ -91,7 +91,7 @@ def serve(
         httpx2.Client(
             transport=httpx2.HTTPTransport(uds=socket),
             base_url=f"http://127.0.0.1:{port}" if port else "http://service",
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         ) as client,
     ):
         service = Service(client, process)
@@ -100,4 +100,4 @@ def serve(
             yield service
         finally:
             process.terminate()
-            process.wait(PATIENCE_SECONDS)
+            process.wait(TIMEOUT_SECONDS)
