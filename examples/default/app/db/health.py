@@ -16,6 +16,9 @@ from .errors import DatabaseUnavailable, find_reason
 from .monitoring import PoolStats
 from .settings import get_settings
 
+FAILURE_SECONDS = 2.0
+"""How long readiness repeats at most that the database cannot be reached."""
+
 
 def build_health_router() -> APIRouter:
     """Build the routes `/health/live`, `/health/ready` and `/health/db`."""
@@ -88,10 +91,16 @@ class _SharedCheck:
             return find_reason(error) or "unavailable"
 
     async def get_cached(self) -> ConnectionReport | Reason:
-        """Return the latest result, renewed after `DB_HEALTH_CACHE_TTL`."""
+        """Return the latest result, renewed after `DB_HEALTH_CACHE_TTL`.
+
+        A failure is renewed after two seconds, so that a recovery is noticed.
+        """
         if time.monotonic() >= self._expires:
             self._latest = await self.run()
-            self._expires = time.monotonic() + get_settings().DB_HEALTH_CACHE_TTL
+            lifetime = get_settings().DB_HEALTH_CACHE_TTL
+            if not isinstance(self._latest, ConnectionReport):
+                lifetime = min(lifetime, FAILURE_SECONDS)
+            self._expires = time.monotonic() + lifetime
         return self._latest
 
 

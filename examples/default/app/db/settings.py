@@ -160,7 +160,10 @@ class Settings(BaseSettings):
     """How long a health check waits. By default 2: probes commonly give up after 3."""
 
     DB_HEALTH_CACHE_TTL: float = Field(default=2, ge=0, le=86_400)
-    """How long readiness repeats its answer. Above 300, Neon sleeps under a probe."""
+    """How long readiness repeats that the database answers, without asking again.
+
+    By default 2. Above 300, Neon can suspend an idle compute in spite of a probe.
+    """
 
     DB_APPLICATION_NAME: str = Field(
         default="my-api",
