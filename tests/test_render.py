@@ -61,7 +61,7 @@ DRIVERS = {
 }
 MIGRATIONS = """
     alembic.ini alembic/env.py alembic/script.py.mako
-    app/db/migrations.py tests/db/test_migrations.py
+    app/db/migrations.py tests/db/test_migrations.py tests/db/test_revisions.py
 """
 METRICS = " app/db/metrics.py tests/db/test_metrics.py "
 
