@@ -59,7 +59,9 @@ class World(NamedTuple):
         started = time.monotonic()
         wait_until(lambda: alerts <= self.list_firing(job))
         seconds = time.monotonic() - started
-        self.record("table", f"alerts: {', '.join(sorted(alerts))}: after {seconds:.1f} s")
+        self.record(
+            "table", f"alerts: {', '.join(sorted(alerts))}: after {seconds:.1f} s"
+        )
 
 
 @pytest.fixture(scope="module")
