@@ -63,6 +63,7 @@ def serve(
     port: int | None = None,
     log: Path | None = None,
     loop: str = "asyncio",
+    workers: int = 1,
 ) -> Iterator[Service]:
     """Serve a project with uvicorn, from when it answers.
 
@@ -74,11 +75,13 @@ def serve(
         port: Where it listens instead, for a client that knows no sockets.
         log: The file for what it logs by default; without it only errors are shown.
         loop: The event loop. A project does not install uvloop, which uvicorn prefers.
+        workers: Its processes.
     """
     socket = None if port else str(folder / "http")
     place = f"--port={port}" if port else f"--uds={socket}"
     uvicorn = (sys.executable, "-m", "uvicorn", app, place)
-    command = (*uvicorn, f"--loop={loop}", f"--log-level={'info' if log else 'error'}")
+    options = (f"--loop={loop}", f"--workers={workers}")
+    command = (*uvicorn, *options, f"--log-level={'info' if log else 'error'}")
     with (
         open(log or os.devnull, "wb") as output,
         subprocess.Popen(
