@@ -1,4 +1,4 @@
-"""Write the table of errors into both READMEs' pages, from the rendered code."""
+"""Write the tables of errors into the pages that have them, from the rendered code."""
 
 from __future__ import annotations
 
@@ -13,6 +13,40 @@ LAYER = Path("template", "{{ folder }}", "db")
 ADVICE = LAYER / "advice.py"
 PAGES = (LAYER / "README.md.jinja", Path("docs", "errors.md"))
 HEADER = "| reason | SQLSTATE | status | try again | what to look at |"
+ON_CALL = Path("docs", "on-call.md")
+ON_CALL_HEADER = "| reason | ask | what to look at |"
+# Which command of that page tells more. What a request caused is no reason to be called.
+ASK = {
+    "authentication": "doctor",
+    "database_not_found": "doctor",
+    "deadlock_detected": "sessions",
+    "disconnected": "doctor",
+    "disk_full": "size",
+    "host_not_found": "doctor",
+    "idle_in_transaction": "sessions",
+    "lock_timeout": "sessions",
+    "no_answer": "doctor",
+    "not_ready": "doctor",
+    "out_of_memory": "sessions",
+    "outcome_unknown": "sessions",
+    "permission_denied": "doctor",
+    "pool_exhausted": "health",
+    "pooler": "doctor",
+    "quota_exceeded": "doctor",
+    "read_only": "doctor",
+    "refused": "doctor",
+    "schema_mismatch": "doctor",
+    "serialization_failure": "sessions",
+    "statement_timeout": "sessions",
+    "timeout": "doctor",
+    "tls": "doctor",
+    "too_many_connections": "doctor",
+    "unavailable": "doctor",
+    "unreachable": "doctor",
+}
+
+
+SERVER_ERROR = 500
 
 
 class Row(NamedTuple):
@@ -59,15 +93,27 @@ def error_table(code: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def on_call_table(code: str) -> str:
+    """Describe the rows of `ADVICE` that a request cannot have caused."""
+    lines = [ON_CALL_HEADER, "| --- | --- | --- |"]
+    for row in read_rows(code):
+        if row.status >= SERVER_ERROR:
+            if row.reason not in ASK:
+                raise ValueError(f"needs a command for {row.reason}: add it to ASK")
+            lines.append(f"| `{row.reason}` | {ASK[row.reason]} | {row.hint} |")
+    return "\n".join(lines) + "\n"
+
+
 def replace_table(page: str, table: str) -> str:
     """Put the table in the place of the one with the same header.
 
     Raises:
         ValueError: There is no such table.
     """
-    before, found, rest = page.partition(f"\n{HEADER}\n")
+    header = table.partition("\n")[0]
+    before, found, rest = page.partition(f"\n{header}\n")
     if not found:
-        raise ValueError(f"needs a table with the header {HEADER}")
+        raise ValueError(f"needs a table with the header {header}")
     lines = rest.splitlines(keepends=True)
     while lines and lines[0].startswith("|"):
         del lines[0]
@@ -87,12 +133,13 @@ def main() -> int:
     )
     options = parser.parse_args()
 
-    table = error_table((options.root / ADVICE).read_text(encoding="utf-8"))
-    for name in PAGES:
+    code = (options.root / ADVICE).read_text(encoding="utf-8")
+    for name in (*PAGES, ON_CALL):
         page: Path = options.root / name
         old = page.read_text(encoding="utf-8")
+        describe = on_call_table if name == ON_CALL else error_table
         try:
-            new = replace_table(old, table)
+            new = replace_table(old, describe(code))
         except ValueError as error:
             raise SystemExit(f"{name.as_posix()} {error}.") from None
         if new == old:

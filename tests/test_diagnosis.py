@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from support.cable import run_cable
+from support.diagnosis import DIAGNOSE
 from support.pairs import each_driver, pair_id, run_scenario
 from support.postgres import PASSWORD, USER
 from support.processes import Run
@@ -51,6 +52,17 @@ REFUSED = {
     "it resets in the handshake": ["disconnected", True],
 }
 
+# The others are refused when they log in.
+REFUSED_BEFORE = {
+    "no TLS": "TLS",
+    "out of processes, asked for TLS": "TLS",
+    "nobody listens": "TCP",
+    "it closes when asked for TLS": "TLS",
+    "it resets when asked for TLS": "TLS",
+    "it closes in the handshake": "TLS",
+    "it resets in the handshake": "TLS",
+}
+
 LOOP = """
 if os.environ["LOOP"] == "uvloop":
     import uvloop
@@ -62,9 +74,10 @@ async def attempt(url):
     get_settings.cache_clear()
     try:
         await check_connection()
-        return ["reached", ""]
+        return ["reached", "", []]
     except DatabaseUnavailable as error:
-        return [[error.reason, error.is_transient], repr(error.__cause__)]
+        outcome = [error.reason, error.is_transient]
+        return [outcome, repr(error.__cause__), await diagnose()]
     finally:
         await dispose_engine()
 
@@ -141,7 +154,7 @@ def test_who_is_refused_is_told_why(
     found: dict[str, Any] = run_scenario(
         run,
         render(**answers),
-        LOOP + CONNECT,
+        LOOP + DIAGNOSE + CONNECT,
         LOOP=loop,
         URLS=json.dumps(refusals),
         DB_CONNECT_TIMEOUT="10",
@@ -151,11 +164,17 @@ def test_who_is_refused_is_told_why(
     if answers["driver"] == "asyncpg":
         # What the server says has no code, and asyncpg does not understand it.
         expected["out of processes"] = ["disconnected", True]
-    outcomes = {name: outcome for name, (outcome, _) in found.items()}
+    outcomes = {name: outcome for name, (outcome, *_) in found.items()}
+    steps = {name: diagnosis for name, (*_, diagnosis) in found.items()}
     for name, outcome in outcomes.items():
-        line = f"refused: {pair_id(answers)}, {loop}: {name}: {outcome[0]}"
+        step, _ = steps[name]
+        line = f"refused: {pair_id(answers)}, {loop}: {name}: {outcome[0]}, at {step}"
         record_property("table", line)
     assert outcomes == expected, json.dumps(found, indent=1)
+    assert steps == {
+        name: [REFUSED_BEFORE.get(name, "authentication"), reason]
+        for name, (reason, _) in expected.items()
+    }
 
 
 @pytest.mark.parametrize("tls", ["disable", "require"])

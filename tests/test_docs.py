@@ -1,10 +1,16 @@
 """The code in the documentation does what the text says."""
 
+import os
 import re
+import sys
 from pathlib import Path
 
+import pytest
+
 from support.pairs import run_scenario
+from support.postgres import find_free_port
 from support.processes import Run
+from support.services import migrate, serve
 from support.variants import ROOT, Render
 
 PAY_TWICE = """
@@ -46,3 +52,31 @@ def test_what_is_repeated_with_the_same_key_is_done_once(
 
     assert paid == [[201, 1], [201, 1], [201, 3]]
     assert count == 2
+
+
+@pytest.mark.thorough
+def test_each_command_for_who_is_on_call_answers(
+    render: Render,
+    run: Run,
+    environment: dict[str, str],
+    database_url: str,
+    workshop: Path,
+) -> None:
+    text = (ROOT / "docs" / "on-call.md").read_text("utf-8")
+    commands = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    project, port = render(), find_free_port()
+    migrate(run, project, database_url)
+    # As `uv run` would find the project's Python.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    variables = environment | {"DB_URL": database_url, "PATH": path}
+
+    with serve(project, workshop, variables, port=port):
+        answers = []
+        for command in commands:
+            here = command.replace("uv run ", "").replace(":8000", f":{port}")
+            answers.append(run("bash", "-c", here, cwd=project, **variables))
+
+    assert len(commands) == 5
+    for command, answer in zip(commands, answers, strict=True):
+        assert (answer.returncode, answer.stderr) == (0, ""), command
+        assert answer.stdout

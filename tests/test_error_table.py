@@ -7,14 +7,23 @@ from pathlib import Path
 import pytest
 
 from support.hooks import run_hook, write
-from sync_errors import ADVICE, HEADER, PAGES, error_table, replace_table
+from sync_errors import (
+    ADVICE,
+    HEADER,
+    ON_CALL,
+    ON_CALL_HEADER,
+    PAGES,
+    error_table,
+    on_call_table,
+    replace_table,
+)
 
 CODE = """
 AGAIN = Answer(503, True, "Later.")
 NEVER = Answer(409, False, "No.")
 
 ADVICE: dict[Reason, Advice] = {
-    "busy": Advice(AGAIN, "wait"),
+    "refused": Advice(AGAIN, "wait"),
     "taken": Advice(
         NEVER,
         "choose another one",
@@ -24,9 +33,14 @@ ADVICE: dict[Reason, Advice] = {
 """
 TABLE = f"""{HEADER}
 | --- | --- | --- | --- | --- |
-| `busy` |  | 503 | yes | wait |
+| `refused` |  | 503 | yes | wait |
 | `taken` | 23505, 23P01 | 409 | no | choose another one |
 """
+ON_CALL_TABLE = f"""{ON_CALL_HEADER}
+| --- | --- | --- |
+| `refused` | doctor | wait |
+"""
+ON_CALL_PAGE = f"# Title\n\n{ON_CALL_HEADER}\n| an | older | row |\n"
 PAGE = f"# Title\n\n{HEADER}\n| an | older | row |\n\nThe rest.\n"
 
 
@@ -36,6 +50,7 @@ def repository(tmp_path: Path) -> Path:
     write(tmp_path / ADVICE, CODE)
     for page in PAGES:
         write(tmp_path / page, PAGE)
+    write(tmp_path / ON_CALL, ON_CALL_PAGE)
     return tmp_path
 
 
@@ -45,6 +60,15 @@ def read_pages(repository: Path) -> set[str]:
 
 def test_the_table_shows_each_failure() -> None:
     assert error_table(CODE) == TABLE
+
+
+def test_the_page_for_who_is_on_call_leaves_out_what_a_request_caused() -> None:
+    assert on_call_table(CODE) == ON_CALL_TABLE
+
+
+def test_each_failure_has_a_command() -> None:
+    with pytest.raises(ValueError, match="needs a command for new"):
+        on_call_table(CODE.replace("refused", "new"))
 
 
 def test_the_table_replaces_the_one_with_its_header_and_nothing_else() -> None:
@@ -59,6 +83,8 @@ def test_sync_errors_writes_all_pages(repository: Path) -> None:
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert read_pages(repository) == {replace_table(PAGE, TABLE)}
+    on_call = (repository / ON_CALL).read_text(encoding="utf-8")
+    assert on_call == f"# Title\n\n{ON_CALL_TABLE}"
 
 
 def test_sync_errors_check_refuses_an_old_page_and_writes_nothing(

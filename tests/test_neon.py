@@ -14,6 +14,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from support.diagnosis import DIAGNOSE
 from support.neon import DOMAIN, ENDPOINT, PASSWORD, STEP_SECONDS, Neon
 from support.pairs import PAIRS, pair_id, run_scenario
 from support.processes import Run
@@ -58,7 +59,7 @@ async def visit_each(visits):
         ask("refuse " + refusal)
         get_settings.cache_clear()
         await dispose_engine()
-        outcomes[name] = await visit()
+        outcomes[name] = [await visit(), await diagnose()]
     emit(outcomes)
 """
 
@@ -87,7 +88,7 @@ class Stage(NamedTuple):
         return run_scenario(
             self.run,
             self.render(**self.answers | {"runtime": runtime}),
-            TOOLS + dedent(functions),
+            DIAGNOSE + TOOLS + dedent(functions),
             PORT=str(self.ports[2]),
             DB_SSL_ROOT_CERT=str(self.folder / "ca.pem"),
             DB_STATEMENT_TIMEOUT="7",
@@ -244,8 +245,12 @@ def test_every_way_in_is_open_and_every_refusal_has_its_reason(stage: Stage) -> 
         "quota": (url, "You have exceeded the quota.", ["quota_exceeded", False]),
     }
 
-    outcomes = stage.play(f"async def main():\n    await visit_each({visits!r})")
+    found = stage.play(f"async def main():\n    await visit_each({visits!r})")
 
+    outcomes = {name: outcome for name, (outcome, _) in found.items()}
     assert outcomes == {name: outcome for name, (_, _, outcome) in visits.items()}
     for name, outcome in outcomes.items():
         stage.note(name, outcome if outcome == "reached" else outcome[0])
+        step, reason = found[name][1]
+        assert reason == (None if outcome == "reached" else outcome[0])
+        assert outcome == "reached" or step == "authentication"

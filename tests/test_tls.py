@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from support.diagnosis import DIAGNOSE
 from support.pairs import PAIRS, pair_id, run_scenario
 from support.postgres import PASSWORD, USER
 from support.processes import Run
@@ -58,6 +59,13 @@ CASES = {
     "another password": Case("sslmode=require", "authentication", password="other"),
 }
 
+# What the doctor finds where a connection fails, and where none does.
+LAST_STEPS = {
+    "tls": ["TLS", "tls"],
+    "authentication": ["authentication", "authentication"],
+}
+SERVED = ["migrations", None]
+
 # The rules for remote servers hold for whatever is not called `localhost`, and no other
 # name resolves to loopback without a change to the machine. So libpq gets the address
 # from `hostaddr` in the URL, beside the name that it verifies and sends; asyncpg has
@@ -68,7 +76,8 @@ import socket, ssl
 find = socket.getaddrinfo
 
 def find_here(host, *rest, **more):
-    is_ours = isinstance(host, str) and host.endswith(".example.test")
+    ours = (".example.test", ".supabase.co")
+    is_ours = isinstance(host, str) and host.endswith(ours)
     return find("127.0.0.1" if is_ours else host, *rest, **more)
 
 socket.getaddrinfo = find_here
@@ -79,16 +88,37 @@ async def attempt(variables):
     get_settings.cache_clear()
     try:
         report = await check_connection()
-        return ["TLS" if report.is_tls else "no TLS", report.user]
+        outcome = ["TLS" if report.is_tls else "no TLS", report.user]
     except DatabaseUnavailable as error:
-        return [error.reason, str(error.__cause__)]
+        outcome = [error.reason, str(error.__cause__)]
     except Exception as error:
-        return [type(error).__name__, str(error)]
+        outcome = [type(error).__name__, str(error)]
+    finally:
+        await dispose_engine()
+    try:
+        return [*outcome, await diagnose()]
     finally:
         await dispose_engine()
 
 async def main():
     emit([await attempt(variables) for variables in json.loads(os.environ["CASES"])])
+"""
+# For who counts the connections.
+NO_DIAGNOSIS = """
+async def diagnose():
+    return None
+"""
+# A name of a provider whose CA nobody else has.
+SUPABASE = "db.abcdefghijkl.supabase.co"
+EXPLAIN = """
+from app.db.doctor import examine
+from app.db.errors import describe
+
+async def main():
+    try:
+        await check_connection()
+    except DatabaseUnavailable as error:
+        emit([describe(error), (await examine()).results[-1].message])
 """
 COUNT = """
 create, made = ssl.create_default_context, []
@@ -121,13 +151,22 @@ def build_url(answers: Answers, port: int, query: str, **place: str) -> str:
 
 
 def attempt_each(
-    run: Run, project: Path, home: Path, cases: list[dict[str, str]]
-) -> list[tuple[str, str]]:
-    """Connect with each environment, in one process: what came of it, and details."""
+    run: Run,
+    project: Path,
+    home: Path,
+    cases: list[dict[str, str]],
+    diagnosis: str = NO_DIAGNOSIS,
+) -> list[tuple[str, str, Any]]:
+    """Connect with each environment, in one process.
+
+    Returns:
+        What came of it, details, and what the doctor found.
+    """
     # An empty home, for the user's own could hold certificates.
     variables = {"CASES": json.dumps(cases), "HOME": str(home)}
-    found: list[Any] = run_scenario(run, project, STEERING + ATTEMPTS, **variables)
-    return [(outcome, details) for outcome, details in found]
+    functions = STEERING + diagnosis + ATTEMPTS
+    found: list[Any] = run_scenario(run, project, functions, **variables)
+    return [tuple(each) for each in found]
 
 
 @pytest.fixture
@@ -159,14 +198,15 @@ def test_a_server_is_trusted_as_far_as_url_and_environment_say(
             }
         )
 
-    found = attempt_each(run, render(**answers), tmp_path, environments)
+    found = attempt_each(run, render(**answers), tmp_path, environments, DIAGNOSE)
 
-    outcomes = {}
-    for name, (outcome, _) in zip(CASES, found, strict=True):
+    outcomes, diagnoses = {}, {}
+    for name, (outcome, _, diagnosis) in zip(CASES, found, strict=True):
         record_property("table", f"tls: {pair_id(answers)}: {name}: {outcome}")
-        outcomes[name] = outcome
+        outcomes[name], diagnoses[name] = outcome, diagnosis
     expected = {name: case.expected for name, case in CASES.items()}
     assert outcomes == expected, dict(zip(CASES, found, strict=True))
+    assert diagnoses == {name: LAST_STEPS.get(expected[name], SERVED) for name in CASES}
 
 
 @of_each_pair
@@ -182,7 +222,7 @@ def test_production_contacts_nobody_when_the_url_forbids_tls(
         listener.setblocking(False)
         with pytest.raises(BlockingIOError):
             listener.accept()
-    ((outcome, message),) = found
+    ((outcome, message, _),) = found
     name = "production, sslmode=disable"
     record_property("table", f"tls: {pair_id(answers)}: {name}: {outcome}")
     assert outcome == "SettingsError"
@@ -208,8 +248,24 @@ def test_a_proxy_learns_the_host_name_and_the_protocol(
 
     name = f"sslnegotiation={negotiation}"
     record_property("table", f"tls: {pair_id(answers)}: {name}: {found[0][0]}")
-    assert found == [("TLS", USER)]
+    assert found == [("TLS", USER, None)]
     assert front.hellos == [Hello(negotiation == "direct", HOST, "postgresql")]
+
+
+@of_each_pair
+def test_a_provider_with_a_ca_of_its_own_is_named_in_one_sentence(
+    run: Run, render: Render, servers: Servers, tmp_path: Path, answers: Answers
+) -> None:
+    url = build_url(answers, servers.valid, "sslmode=require", host=SUPABASE)
+
+    project, variables = render(**answers), {"DB_URL": url, "HOME": str(tmp_path)}
+    logged, shown = run_scenario(run, project, STEERING + EXPLAIN, **variables)
+
+    for message in (logged, shown):
+        assert message.startswith(
+            "tls: Supabase signs its servers with a CA of its own"
+        )
+        assert "set DB_SSL_ROOT_CERT to the file" in message
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def main() -> None:
 def use(url: str, project: Path) -> None:
     """Ask, write and read, as the clients of the service at `url` do."""
     wait_for(f"{url}/health/live")
-    title("uv run python -m app.db ping")
-    run([*LOCAL, "python", "-m", "app.db", "ping"], cwd=project)
+    title("uv run python -m app.db doctor")
+    run([*LOCAL, "python", "-m", "app.db", "doctor"], cwd=project)
     title("""POST /notes {"text": "hello"}""")
     note = show(f"{url}/notes", {"text": "hello"})
     title(f"GET /notes/{note['id']}")

@@ -30,6 +30,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = {pool_size}
 max_client_conn = 400
+ignore_startup_parameters = {ignored}
 """
 
 
@@ -97,7 +98,12 @@ class PgBouncer:
 
 @contextmanager
 def run_pgbouncer(
-    direct_url: str, folder: Path, *, pool_size: int = 2, name: str = "*"
+    direct_url: str,
+    folder: Path,
+    *,
+    pool_size: int = 2,
+    name: str = "*",
+    ignored: str = "",
 ) -> Iterator[PgBouncer]:
     """Run PgBouncer in transaction mode on a free port, in front of a PostgreSQL.
 
@@ -106,6 +112,7 @@ def run_pgbouncer(
         folder: A folder for its files, which is given to its account.
         pool_size: Its connections to the server.
         name: The only database that it serves, by default each one.
+        ignored: The start-up parameters that it accepts and ignores.
     """
     binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if binary is None:
@@ -120,6 +127,7 @@ def run_pgbouncer(
     keys = ("host", "port", "user", "password")
     target = " ".join(f"{key}={_quote(server[key])}" for key in keys if key in server)
     values = {"name": name, "target": target, "port": port, "pool_size": pool_size}
+    values["ignored"] = ignored
     config = folder / "pgbouncer.ini"
     config.write_text(_CONFIG.format(**values), encoding="utf-8")
     account = _find_account(str(server.get("host", "")))

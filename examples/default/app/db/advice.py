@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from .engine.connect_args import ConnectArgs
 from .engine.reasons import Reason
 
 
@@ -190,3 +191,12 @@ ADVICE: dict[Reason, Advice] = {
         "no way to the host, or no answer from DNS: is the network or the VPN down?",
     ),
 }
+
+
+def get_hints(connect_args: ConnectArgs) -> dict[Reason, str]:
+    """Return what to look at, where more is known of a server than `ADVICE` says."""
+    provider = connect_args.provider
+    if provider is None or not provider.ca or not connect_args.tls.needs_public_ca:
+        return {}
+    hint = f"{provider.name} signs its servers with a CA of its own: get it from"
+    return {"tls": f"{hint} {provider.ca}, and set DB_SSL_ROOT_CERT to the file"}

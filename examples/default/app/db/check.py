@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .advice import ADVICE
-from .connection import get_engine, get_pool_stats, is_pooled
+from .connection import get_engine, get_pool_stats
+from .endpoints import is_pooled
 from .engine.driver import is_tls
 from .errors import translate_errors
 from .settings import Settings, get_settings
@@ -74,14 +76,20 @@ async def check_connection() -> ConnectionReport:
     engine = get_engine().execution_options(isolation_level="AUTOCOMMIT")
     with translate_errors():
         async with engine.connect() as connection:
-            started = time.perf_counter()
-            row = (await connection.execute(_PROBE)).one()
-            latency = time.perf_counter() - started
-            raw = await connection.get_raw_connection()
-            encrypted = is_tls(raw.driver_connection)
+            report = await ask_server(connection)
+    _log_findings(report, get_settings())
+    return report
+
+
+async def ask_server(connection: AsyncConnection) -> ConnectionReport:
+    """Report what the server says, in one query."""
+    started = time.perf_counter()
+    row = (await connection.execute(_PROBE)).one()
+    latency = time.perf_counter() - started
+    raw = await connection.get_raw_connection()
+    encrypted = is_tls(raw.driver_connection)
     database, user, version, read_only, statement_timeout, max_connections = row
-    settings = get_settings()
-    report = ConnectionReport(
+    return ConnectionReport(
         database=database,
         user=user,
         server_version=version,
@@ -91,10 +99,8 @@ async def check_connection() -> ConnectionReport:
         is_pooled=is_pooled(),
         statement_timeout=float(statement_timeout),
         max_connections=max_connections,
-        connection_budget=settings.WEB_CONCURRENCY * get_pool_stats().limit,
+        connection_budget=get_settings().WEB_CONCURRENCY * get_pool_stats().limit,
     )
-    _log_findings(report, settings)
-    return report
 
 
 def _log_findings(report: ConnectionReport, settings: Settings) -> None:

@@ -1,18 +1,16 @@
 """The engines of this process: the one place where settings meet `engine/`."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 
 from pydantic import SecretStr
-from pydantic_settings import SettingsError
-from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from .advice import get_hints
+from .endpoints import get_connect_args, get_direct_connect_args
 from .engine import build_engine
-from .engine.connect_args import ConnectArgs, build_connect_args
-from .engine.url import has_pooler_host, parse_url, to_direct
+from .engine.connect_args import ConnectArgs
 from .errors import name_connection_failures
 from .metrics import measure
 from .monitoring import PoolStats, read_pool, watch
@@ -60,37 +58,32 @@ def build_direct_engine(
     Raises:
         pydantic_settings.SettingsError: The URL is malformed, or none is known that leads past the pooler.
     """
-    settings = get_settings()
-    setting, secret = "DB_DIRECT_URL", settings.DB_DIRECT_URL
-    if secret is None:
-        if settings.DB_POOLED:
-            raise SettingsError("set DB_DIRECT_URL: DB_POOLED says DB_URL is pooled")
-        setting, secret = "DB_URL", settings.DB_URL
-    with _naming(setting):
-        url = parse_url(secret.get_secret_value())
-        url = url if setting == "DB_DIRECT_URL" else to_direct(url)
-        connect_args = _build_connect_args(
-            url,
-            pooled=False,
-            server_settings=server_settings or {},
-        )
+    connect_args = get_direct_connect_args(server_settings or {})
     # Not lean, because a migration may take longer than any limit of a statement.
     engine = build_engine(connect_args, name="direct", lean=False)
-    name_connection_failures(engine.sync_engine)
+    name_connection_failures(engine.sync_engine, hints=get_hints(connect_args))
+    return engine
+
+
+def build_single_engine(connect_args: ConnectArgs) -> AsyncEngine:
+    """Build an engine that keeps no connection, as `get_engine()` builds its own.
+
+    Args:
+        connect_args: Where to connect, and how.
+    """
+    statement_timeout = get_settings().DB_STATEMENT_TIMEOUT or math.inf
+    engine = build_engine(
+        connect_args,
+        name="single",
+        statement_timeout=statement_timeout,
+    )
+    name_connection_failures(engine.sync_engine, hints=get_hints(connect_args))
     return engine
 
 
 def get_pool_stats() -> PoolStats:
     """Return how the connections of `get_engine()` are used."""
     return read_pool(get_engine().pool)
-
-
-def is_pooled() -> bool:
-    """Whether a transaction pooler stands behind `DB_URL`."""
-    settings = get_settings()
-    if settings.DB_POOLED is not None:
-        return settings.DB_POOLED
-    return has_pooler_host(parse_url(settings.DB_URL.get_secret_value()))
 
 
 async def dispose_engine() -> None:
@@ -117,11 +110,7 @@ def _build_engine(
 ) -> AsyncEngine:
     """Build an engine and attach to it, in this order, what it does."""
     settings = get_settings()
-    with _naming(setting):
-        url = parse_url(secret.get_secret_value())
-        pooled = has_pooler_host(url) if pooled is None else pooled
-        limits = settings.get_server_settings()
-        connect_args = _build_connect_args(url, pooled=pooled, server_settings=limits)
+    connect_args = get_connect_args(setting, secret, pooled=pooled)
     engine = build_engine(
         connect_args,
         name=name,
@@ -134,7 +123,8 @@ def _build_engine(
         echo=settings.DB_ECHO,
     )
     meter = measure(name)
-    name_connection_failures(engine.sync_engine, meter=meter)
+    hints = get_hints(connect_args)
+    name_connection_failures(engine.sync_engine, hints=hints, meter=meter)
     watch(
         engine.sync_engine,
         leak_after=settings.DB_LEAK_THRESHOLD,
@@ -142,31 +132,3 @@ def _build_engine(
         meter=meter,
     )
     return engine
-
-
-def _build_connect_args(
-    url: URL,
-    *,
-    pooled: bool,
-    server_settings: Mapping[str, str],
-) -> ConnectArgs:
-    settings = get_settings()
-    root_cert = settings.DB_SSL_ROOT_CERT
-    return build_connect_args(
-        url,
-        pooled=pooled,
-        application_name=settings.DB_APPLICATION_NAME,
-        connect_timeout=settings.DB_CONNECT_TIMEOUT,
-        server_settings=server_settings,
-        root_cert=None if root_cert is None else str(root_cert),
-        must_verify=settings.is_production,
-    )
-
-
-@contextmanager
-def _naming(setting: str) -> Iterator[None]:
-    """Put the name of a setting before what is wrong with its value."""
-    try:
-        yield
-    except ValueError as error:
-        raise SettingsError(f"{setting} {error}") from None

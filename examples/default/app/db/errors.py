@@ -1,9 +1,10 @@
 """Give every failure its name: exceptions, and a line for the log."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from textwrap import shorten
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Dialect, Engine, event
@@ -32,15 +33,17 @@ class DatabaseUnavailable(Exception):
     Attributes:
         reason: The name of the reason, which clients may see.
         is_transient: Whether the same unit of work may succeed when it is tried again.
+        hint: What to look at.
     """
 
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: Reason, hint: str = "") -> None:
+        super().__init__(reason, hint)
         self.reason = reason
         self.is_transient = ADVICE[reason].answer.is_transient
+        self.hint = hint or ADVICE[reason].hint
 
     def __str__(self) -> str:
-        return f"{self.reason}: {ADVICE[self.reason].hint}"
+        return f"{self.reason}: {self.hint}"
 
 
 class OutcomeUnknown(DatabaseUnavailable):
@@ -49,8 +52,8 @@ class OutcomeUnknown(DatabaseUnavailable):
     Doing it again may do it twice. `retry_transient` leaves it to the caller.
     """
 
-    def __init__(self, reason: Reason = "outcome_unknown") -> None:
-        super().__init__(reason)
+    def __init__(self, reason: Reason = "outcome_unknown", hint: str = "") -> None:
+        super().__init__(reason, hint)
 
 
 @contextmanager
@@ -68,11 +71,17 @@ def translate_errors() -> Iterator[None]:
         raise DatabaseUnavailable(diagnose_loss(error.orig)) from error
 
 
-def name_connection_failures(engine: Engine, *, meter: Meter | None = None) -> None:
+def name_connection_failures(
+    engine: Engine,
+    *,
+    hints: Mapping[Reason, str] = MappingProxyType({}),
+    meter: Meter | None = None,
+) -> None:
     """Turn every failure to connect into `DatabaseUnavailable`.
 
     Args:
         engine: The engine that connects.
+        hints: What to look at, where more is known of the server than `ADVICE` says.
         meter: Is told how long connecting took, or why it failed.
     """
 
@@ -87,10 +96,10 @@ def name_connection_failures(engine: Engine, *, meter: Meter | None = None) -> N
         try:
             connection = dialect.connect(*arguments, **parameters)
         except (dialect.loaded_dbapi.Error, OSError) as error:
-            reason = _diagnose(error)
+            reason = diagnose(error)
             if meter is not None:
                 meter.connect_failure(reason)
-            raise DatabaseUnavailable(reason) from error
+            raise DatabaseUnavailable(reason, hints.get(reason, "")) from error
         if meter is not None:
             meter.create(time.monotonic() - started)
         return connection
@@ -109,25 +118,38 @@ def find_reason(error: Exception) -> Reason | None:
     return _BY_SQLSTATE.get(get_sqlstate(error.orig))
 
 
+def get_hint(error: Exception) -> str:
+    """Return what to look at."""
+    if isinstance(error, DatabaseUnavailable):
+        return error.hint
+    return ADVICE[find_reason(error) or "unavailable"].hint
+
+
 def describe(error: Exception) -> str:
     """Return one line for the log: the reason, a hint, and the driver's own words.
 
     The server's DETAIL is left out when a statement failed, because it quotes values.
     """
     reason = find_reason(error) or "unavailable"
-    line = f"{reason}: {ADVICE[reason].hint}"
+    line = f"{reason}: {get_hint(error)}"
+    said = quote_driver(error)
+    return f"{line} ({said})" if said else line
+
+
+def quote_driver(error: Exception) -> str:
+    """Return the code and the driver's own words, or "" if it said nothing."""
     cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
     if cause is None:
-        return line
+        return ""
     origin = cause.orig if isinstance(cause, DBAPIError) and cause.orig else cause
     said = f"{get_sqlstate(origin) or type(origin).__name__}: {origin}"
     if isinstance(cause, DBAPIError):
         said = said.splitlines()[0]
         said += f" in {cause.statement}" if cause.statement else ""
-    return f"{line} ({shorten(said, 400, placeholder=' ...')})"
+    return shorten(said, 400, placeholder=" ...")
 
 
-def _diagnose(error: Exception) -> Reason:
+def diagnose(error: Exception) -> Reason:
     """Return why no connection could be opened.
 
     The SQLSTATE decides. Without one that the table knows, the words do: libpq reports

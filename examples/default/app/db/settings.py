@@ -53,13 +53,13 @@ class Settings(BaseSettings):
             "POSTGRES_URL_NON_POOLING",
         ),
     )
-    """The endpoint without a pooler. By default `DB_URL` without `-pooler`."""
+    """The endpoint without a pooler. By default what is known to be behind `DB_URL`."""
 
     DB_REPLICA_URL: SecretStr | None = None
     """A read replica for `ReadDbSession`. By default it reads from `DB_URL`."""
 
     DB_POOLED: bool | None = None
-    """Whether a transaction pooler is behind `DB_URL`. By default, if it is Neon's."""
+    """Whether a pooler is behind `DB_URL`. By default, if it is known as a provider's."""
 
     DB_POOL_SIZE: int = Field(
         default_factory=lambda data: 10 if _is_production(data) else 3,

@@ -85,6 +85,8 @@ class Proxy:
                     client.sendall(data)
                 elif self._fault == "cut":
                     client.shutdown(socket.SHUT_RDWR)
+            if not lost.is_set():
+                client.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

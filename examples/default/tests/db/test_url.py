@@ -5,7 +5,8 @@ import pytest
 from app.db.engine.driver import DRIVERNAME
 from app.db.engine.url import (
     get_addresses,
-    has_pooler_host,
+    get_provider,
+    is_known_pooler,
     is_remote,
     parse_url,
     to_direct,
@@ -45,6 +46,7 @@ def test_any_spelling_reaches_this_driver(scheme: str, wrapping: str) -> None:
         "postgresql://me:s3@cret@host/database",
         "postgresql:me:s3cret@host",
         "postgresql://me:s3@cret@host?sslmode=require",
+        "postgresql://host:1/database?user=me&password=s3@cret",
         "postgresql://me:s3cret@host:0/database",
         "postgresql://me:s3cret@host:65536/database",
         "postgresql://me:s3cret@ho st/database",
@@ -67,8 +69,8 @@ def test_neons_pooled_host_is_known_by_its_name(text: str) -> None:
 
     direct = to_direct(pooled)
 
-    assert has_pooler_host(pooled)
-    assert not has_pooler_host(direct)
+    assert is_known_pooler(pooled)
+    assert not is_known_pooler(direct)
     assert direct.host == NEON
     assert to_direct(direct) == direct
 
@@ -113,3 +115,64 @@ def test_libpqs_names_behind_the_question_mark_are_understood() -> None:
 
     assert (url.username, url.password, url.database) == ("me", "pw", "name")
     assert not url.query
+
+
+@pytest.mark.parametrize(
+    ("pooler", "direct"),
+    [
+        ("aws-0-eu-central-1.pooler.supabase.com:6543", 5432),
+        ("db.abcdefghijkl.supabase.co:6543", 5432),
+        ("my-server.postgres.database.azure.com:6432", 5432),
+    ],
+)
+def test_a_pooler_that_is_known_by_its_port_has_a_direct_port(
+    pooler: str,
+    direct: int,
+) -> None:
+    url = parse_url(f"postgresql://me:pw@{pooler}/name")
+
+    assert is_known_pooler(url)
+    assert to_direct(url) == url.set(port=direct)
+    assert not is_known_pooler(to_direct(url))
+
+
+@pytest.mark.parametrize(
+    "pooler",
+    [
+        "the-proxy.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com",
+        "pg-do-user-1-0.b.db.ondigitalocean.com:25061",
+    ],
+)
+def test_a_pooler_without_a_known_direct_endpoint_asks_for_it(pooler: str) -> None:
+    url = parse_url(f"postgresql://me:pw@{pooler}/name")
+
+    assert is_known_pooler(url)
+    with pytest.raises(ValueError, match="set DB_DIRECT_URL"):
+        to_direct(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "my-pooler.internal",
+        "ep-cool-rain-pooler.neon.tech.example.com",
+        "my-server.postgres.database.azure.com",
+        "aws-0-eu-central-1.pooler.supabase.com",
+        "mydb.abcdefghijkl.us-east-1.rds.amazonaws.com",
+        f"{POOLED},{POOLED}",
+    ],
+)
+def test_nothing_is_guessed_of_another_host(host: str) -> None:
+    assert not is_known_pooler(parse_url(f"postgresql://me:pw@{host}/name"))
+
+
+def test_a_host_that_is_not_known_has_no_provider() -> None:
+    names = [
+        provider and provider.name
+        for provider in map(
+            get_provider,
+            map(parse_url, [COPIED, "postgresql://localhost/x", "postgresql:///x"]),
+        )
+    ]
+
+    assert names == ["Neon", None, None]

@@ -25,6 +25,16 @@ class Tls:
         """Whether the server must prove its identity."""
         return self.mode.startswith("verify")
 
+    @property
+    def is_required(self) -> bool:
+        """Whether a server without TLS is refused."""
+        return self.is_verified or self.mode == "require"
+
+    @property
+    def needs_public_ca(self) -> bool:
+        """Whether only a public CA can have signed the server's certificate."""
+        return self.is_verified and self.ca_file == certifi.where()
+
 
 def pop_tls(
     query: dict[str, str],

@@ -8,6 +8,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from .driver import DRIVERNAME
+from .providers import Provider, find_provider, get_direct, is_pooler
 
 # What stands before a URL in a dashboard, a shell or an .env file.
 _PREFIX = re.compile(r"(?:psql\s+|(?:export\s+)?\w+\s*=\s*)(?=[\"'\s]*postgres)")
@@ -22,6 +23,8 @@ _LIBPQ_HOSTS = re.compile(
 _ADDRESS = re.compile(r"(/[^:]*|\[[\w.:]+\]|[\w.-]+)(?::([0-9]{1,5}))?")
 # What SQLAlchemy parses as user and password.
 _AUTHORITY = re.compile(r"^[^:/]+://(?:[^:/]*(?::[^@]*)?@)?")
+# An @ in the parameter `password` makes what is before it the password of the URL.
+_PARAMETER = re.compile(r"[?&]password=")
 _HOST = re.compile(r"[\w.:-]+")
 
 
@@ -54,7 +57,7 @@ def parse_url(text: str) -> URL:
         url = None
     if url is None:
         raise ValueError("must have the form postgresql://user:password@host/name")
-    if "@" in _AUTHORITY.sub("", text):
+    if "@" in _AUTHORITY.sub("", text) or _PARAMETER.search(url.password or ""):
         raise ValueError("contains an @ in the password: write it as %40")
     url = _apply_libpq_parameters(url, hosts)
     if fault := _find_fault(url):
@@ -62,17 +65,30 @@ def parse_url(text: str) -> URL:
     return url
 
 
-def has_pooler_host(url: URL) -> bool:
-    """Whether the host is one of Neon's pooled endpoints, `ep-…-pooler.….neon.tech`."""
-    return (url.host or "").partition(".")[0].endswith("-pooler")
+def get_provider(url: URL) -> Provider | None:
+    """Return the provider whose only server the URL names, if it is known."""
+    return find_provider(_get_endpoint(url))
+
+
+def is_known_pooler(url: URL) -> bool:
+    """Whether the URL names a pooler of a provider that is known."""
+    return is_pooler(_get_endpoint(url))
 
 
 def to_direct(url: URL) -> URL:
-    """Return the URL of the same database without Neon's pooler."""
-    if not has_pooler_host(url):
+    """Return the URL of the same database past the provider's pooler.
+
+    Raises:
+        ValueError: The direct endpoint of the pooler is not known.
+    """
+    endpoint = _get_endpoint(url)
+    direct = get_direct(endpoint)
+    if direct is None:
+        raise ValueError("leads to a pooler: set DB_DIRECT_URL to what is behind it")
+    if direct == endpoint:
         return url
-    endpoint, dot, domain = (url.host or "").partition(".")
-    return url.set(host=endpoint.removesuffix("-pooler") + dot + domain)
+    host, _, port = direct.rpartition(":")
+    return url.set(host=host, port=int(port) if url.port else None)
 
 
 def get_addresses(url: URL) -> list[tuple[str, int | None]]:
@@ -96,6 +112,12 @@ def is_remote(url: URL) -> bool:
     hosts = [host for host, _ in get_addresses(url)]
     hosts += _split(url.query.get("hostaddr", ()))
     return not all(map(_is_local, hosts))
+
+
+def _get_endpoint(url: URL) -> str:
+    """Return `host:port` of the only server that the URL names, or ""."""
+    addresses = get_addresses(url)
+    return f"{addresses[0][0]}:{addresses[0][1] or 5432}" if len(addresses) == 1 else ""
 
 
 def _split(values: str | tuple[str, ...]) -> list[str]:

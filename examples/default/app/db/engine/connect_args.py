@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import URL
 
 from . import driver
-from .tls import pop_tls
-from .url import get_addresses, is_remote
+from .providers import Provider
+from .tls import Tls, pop_tls
+from .url import get_addresses, get_provider, is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +42,29 @@ class ConnectArgs:
     Attributes:
         url: The URL without its query: driver, user, password, host, port, database.
         arguments: The `connect_args` of `create_engine`.
-        transaction_settings: Server settings that each transaction must set for itself,
-            because a pooler refuses them at start-up.
+        addresses: Host and port of each server; a host may be the directory of a socket.
+        provider: Whose server it is, if that is known.
+        tls: How the connection is encrypted.
+        is_pooled: Whether a pooler is in between.
+        is_remote: Whether the server is another machine.
+        server_settings: The server settings that are to be in effect.
     """
 
     url: URL
     arguments: dict[str, Any] = field(repr=False)
-    transaction_settings: Mapping[str, str]
+    addresses: list[tuple[str, int]]
+    provider: Provider | None
+    tls: Tls
+    is_pooled: bool
+    is_remote: bool
+    server_settings: Mapping[str, str]
+
+    @property
+    def transaction_settings(self) -> Mapping[str, str]:
+        """Server settings that each transaction must set for itself, because a pooler
+        refuses them at start-up.
+        """
+        return self.server_settings if self.is_pooled else {}
 
 
 def build_connect_args(
@@ -81,7 +98,8 @@ def build_connect_args(
             because that may be a part of a password that contains a question mark.
     """
     query = {k: v if isinstance(v, str) else v[-1] for k, v in url.query.items()}
-    addresses = get_addresses(url) if query.pop("host", None) else []
+    addresses = [(host, port or 5432) for host, port in get_addresses(url)]
+    has_host_parameter = query.pop("host", None) is not None
     remote = is_remote(url)
 
     given = query.pop("options", "")
@@ -93,20 +111,21 @@ def build_connect_args(
 
     timeout = _pop_number(query, "connect_timeout", connect_timeout)
     defaults = _KEEPALIVE | {"tcp_user_timeout": timeout * 1000}
+    tls = pop_tls(
+        query,
+        remote=remote,
+        root_cert=root_cert,
+        must_verify=must_verify,
+    )
     arguments = driver.build_arguments(
         query,
-        addresses=[(host, port or 5432) for host, port in addresses],
+        addresses=addresses if has_host_parameter else [],
         application_name=query.pop("application_name", application_name),
         connect_timeout=timeout,
         keepalive={name: _pop_number(query, name, defaults[name]) for name in defaults},
         options=" ".join(options),
         pooled=pooled,
-        tls=pop_tls(
-            query,
-            remote=remote,
-            root_cert=root_cert,
-            must_verify=must_verify,
-        ),
+        tls=tls,
     )
     unused = _FOREIGN_PARAMETERS | driver.UNUSED_PARAMETERS
     if ignored := sorted(unused & query.keys()):
@@ -116,7 +135,12 @@ def build_connect_args(
     return ConnectArgs(
         url=url.set(query={}),
         arguments=arguments,
-        transaction_settings=server_settings if pooled else {},
+        addresses=addresses,
+        provider=get_provider(url),
+        tls=tls,
+        is_pooled=pooled,
+        is_remote=remote,
+        server_settings=server_settings,
     )
 
 

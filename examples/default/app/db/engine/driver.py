@@ -1,5 +1,6 @@
 """What is particular to psycopg 3: arguments, connections, errors."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg import OperationalError
@@ -30,6 +31,7 @@ __all__ = [
     "get_sqlstate",
     "is_closed",
     "is_tls",
+    "keeps_statements",
     "reset_isolation_level",
 ]
 
@@ -63,6 +65,15 @@ def build_arguments(
         # A pooler may send the next statement to a server that has not prepared it.
         arguments["prepare_threshold"] = None
     return arguments
+
+
+def keeps_statements(arguments: Mapping[str, Any]) -> bool:
+    """Whether statements are prepared for as long as a connection lives.
+
+    Args:
+        arguments: As returned by `build_arguments`.
+    """
+    return "prepare_threshold" not in arguments
 
 
 def is_tls(connection: Any) -> bool:

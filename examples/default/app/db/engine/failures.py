@@ -38,7 +38,10 @@ _SERVER_TEXTS: _Texts = (
     ),
     ("database_not_found", ('database "" does not exist', "no such database")),
     ("out_of_memory", ("out of memory",)),
-    ("pooler", ("unsupported startup parameter",)),
+    (
+        "pooler",
+        ("unsupported startup parameter", "rds proxy currently doesn't support"),
+    ),
     ("quota_exceeded", ("quota", "endpoint is disabled")),
     # Neon's proxy finds the compute by the name of the host.
     (
