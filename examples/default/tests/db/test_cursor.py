@@ -34,9 +34,8 @@ async def table(
 ) -> AsyncIterator[None]:
     """Make a table for one test, with one row."""
     configure(DB_POOL_SIZE=1)
-    await execute(
-        "CREATE TABLE number (n integer PRIMARY KEY); INSERT INTO number VALUES (1)"
-    )
+    create = "CREATE TABLE number (n integer PRIMARY KEY)"
+    await execute(f"{create}; INSERT INTO number VALUES (1)")
     yield
     await execute("DROP TABLE number")
 

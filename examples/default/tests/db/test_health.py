@@ -12,7 +12,12 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 from sqlalchemy import event, make_url
 
-from app.db import dispose_engine, get_engine, get_pool_stats, health
+from app.db import (
+    dispose_engine,
+    get_engine,
+    get_pool_stats,
+    health,
+)
 from app.db.health import build_health_router
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]

@@ -4,7 +4,11 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from httpx2 import AsyncClient
 
-from app.db.route import describe_route, get_scope, remember_request
+from app.db.route import (
+    describe_route,
+    get_scope,
+    remember_request,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +37,7 @@ async def test_the_route_has_the_names_of_its_parameters(
 ) -> None:
     response = await client.get(f"{prefix}/notes/7")
 
-    assert response.json() == f"GET {prefix}/notes/{{note_id}}"
+    assert response.json() == f"GET {prefix}/notes/" + "{note_id}"
 
 
 def test_outside_of_a_request_there_is_no_route() -> None:
