@@ -8,29 +8,30 @@ import greenlet
 import sqlalchemy
 
 # Functions, and the offset of the instruction that each of them is at.
-CallStack = tuple[tuple[CodeType, int], ...]
+CallStack = list[tuple[CodeType, int]]
 
-_DEPTH = 50
-# The innermost calls, which are the application's: each one costs a fifth of a microsecond.
-_PARENT_DEPTH = 25
+# The innermost calls: further out are those of the server and of the event loop.
+_DEPTH, _PARENT_DEPTH = 50, 25
 _SQLALCHEMY = str(Path(sqlalchemy.__file__).parent)
 
 
 def get_call_stack() -> CallStack:
     """Return the calls that lead to the caller's caller, innermost call first."""
-    calls: list[tuple[CodeType, int]] = []
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and len(calls) < _DEPTH:
-        calls.append((frame.f_code, frame.f_lasti))
-        frame = frame.f_back
+    calls = _walk(sys._getframe(2), _DEPTH)
     # SQLAlchemy runs the pool in a greenlet: the code that awaits it is in the parent.
-    parent = greenlet.getcurrent().parent
-    frame = parent.gr_frame if parent is not None else None
-    depth = len(calls) + _PARENT_DEPTH
-    while frame is not None and len(calls) < depth:
+    if (parent := greenlet.getcurrent().parent) is not None:
+        calls += _walk(parent.gr_frame, _PARENT_DEPTH)
+    return calls
+
+
+def _walk(frame: FrameType | None, depth: int) -> CallStack:
+    calls: CallStack = []
+    for _ in range(depth):
+        if frame is None:
+            break
         calls.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
-    return tuple(calls)
+    return calls
 
 
 def format_call_stack(stack: CallStack) -> str:

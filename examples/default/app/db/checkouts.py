@@ -72,7 +72,7 @@ class Checkouts:
         """Note who takes a connection: the listener itself, to save a call."""
         now = time.monotonic()
         if self.leak_after == math.inf:
-            self.held[entry] = _Held(now, _get_holder(), None, ())
+            self.held[entry] = _Held(now, _get_holder(), None, [])
             return
         # Of the request only a reference: its route is found out for a report.
         stack = get_call_stack()
