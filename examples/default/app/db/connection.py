@@ -124,7 +124,6 @@ def _build_engine(
     )
     hints = get_hints(connect_args)
     meter = measure(name)
-    hints = get_hints(connect_args)
     name_connection_failures(engine.sync_engine, hints=hints, meter=meter)
     watch(
         engine.sync_engine,
