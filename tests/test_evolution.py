@@ -9,10 +9,9 @@ import pytest
 
 from support.hosts import COPIER, Files, add_layer, read_host, write_host
 from support.processes import Run
-from support.releases import LINE, changes, commit, make_releases, start_repository
+from support.releases import LINE, changes, commit, start_repository
 from support.releases import update as run_update
 from support.variants import recorded
-from support.workers import publish
 
 pytestmark = pytest.mark.thorough
 
@@ -52,15 +51,6 @@ HOSTS = {
 }
 Copy = Callable[[Files, str], dict[str, bytes]]
 Update = Callable[..., "CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def releases(
-    run: Run, template: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The template in a git repository with two releases."""
-    folder = tmp_path_factory.mktemp("releases") / "repository"
-    return publish(make_releases(run, template, folder), shared / "releases")
 
 
 @pytest.fixture

@@ -1,10 +1,15 @@
 """The template in two releases, and projects that follow it with git."""
 
+import contextlib
+import io
 import re
 import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from copier._cli import CopierApp
+
+from questionnaire import ANSWERS_FILE
 from support.hosts import COPIER
 from support.processes import Run
 
@@ -39,13 +44,24 @@ def start_repository(run: Run, folder: Path) -> None:
     commit(run, folder)
 
 
+def start_project(run: Run, rendered: Path, folder: Path, releases: Path) -> Path:
+    """Put a copy of a render into a repository, as one that Copier made of v1.0.0."""
+    shutil.copytree(rendered, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / ANSWERS_FILE
+    text = path.read_text("utf-8")
+    origin = f"_commit: v1.0.0\n_src_path: {releases}"
+    path.write_text(re.sub("(?m)^_src_path: .*$", origin, text), "utf-8")
+    start_repository(run, folder)
+    return folder
+
+
 def commit(run: Run, folder: Path) -> None:
     """Commit every change."""
     git(run, folder, "add", "--all")
     # Whatever the user's own settings are.
     author = ("-c", "user.name=A", "-c", "user.email=a@example.com")
     options = ("--quiet", "--no-gpg-sign", "--no-verify", "--message=Change")
-    git(run, folder, *author, "commit", *options)
+    git(run, folder, *author, "commit", "--allow-empty", *options)
 
 
 def changes(run: Run, folder: Path) -> dict[str, str]:
@@ -54,10 +70,37 @@ def changes(run: Run, folder: Path) -> dict[str, str]:
     return {line[3:]: line[:2].strip() for line in status.split("\0") if line}
 
 
+def conflicts(run: Run, folder: Path) -> set[str]:
+    """Return the files that git holds for unmerged, which are those with markers."""
+    unmerged = git(run, folder, "ls-files", "--unmerged", "-z").split("\0")
+    files = {line.partition("\t")[2] for line in unmerged if line}
+    markers = (
+        "grep",
+        "--files-with-matches",
+        "-z",
+        "--untracked",
+        "^<<<<<<< \\|^>>>>>>> ",
+    )
+    marked = run("git", *markers, cwd=folder).stdout.split("\0")
+    assert files == {name for name in marked if name}
+    return files
+
+
 def update(run: Run, project: Path, **answers: object) -> "CompletedProcess[str]":
     """Run `copier update`, with answers that change."""
     data = [f"--data={name}={answer}" for name, answer in answers.items()]
     return run(COPIER, "update", "--defaults", *data, cwd=project)
+
+
+def update_here(project: Path, *options: str, **answers: object) -> str:
+    """Run the same command in this process, and return what it printed."""
+    data = [f"--data={name}={answer}" for name, answer in answers.items()]
+    command = ["copier", "update", "--defaults", *options, *data, str(project)]
+    printed = io.StringIO()
+    with contextlib.redirect_stderr(printed):
+        _, code = CopierApp.run(command, exit=False)
+    assert code == 0, printed.getvalue()
+    return printed.getvalue()
 
 
 def git(run: Run, folder: Path, *arguments: str) -> str:

@@ -72,12 +72,13 @@ def suite_of_the_project(project: Path) -> Suite:
 
 
 def read_files(project: Path, *patterns: str) -> Files:
-    """Return the files of a project, without what Python leaves there."""
+    """Return the files of a project, without what Python and git leave there."""
     paths = {path for pattern in patterns for path in project.glob(pattern)}
     return {
         path.relative_to(project).as_posix(): path.read_bytes()
         for path in paths
-        if path.is_file() and path.parent.name != "__pycache__"
+        if path.is_file()
+        and not {"__pycache__", ".git"} & set(path.relative_to(project).parts)
     }
 
 
