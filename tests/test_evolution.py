@@ -1,7 +1,7 @@
 """Updates leave alone what the user deleted, and what was there before the layer."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -9,8 +9,9 @@ import pytest
 
 from support.hosts import COPIER, Files, add_layer, read_host, write_host
 from support.processes import Run
-from support.releases import LINE, changes, commit, start_repository
+from support.releases import LINE, changes, commit, copier, start_repository
 from support.releases import update as run_update
+from support.rendering import quick_updates
 from support.variants import recorded
 
 pytestmark = pytest.mark.thorough
@@ -87,21 +88,29 @@ def copy(run: Run, releases: Path, project: Path) -> Copy:
     return copy_into
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quickly() -> Iterator[None]:
+    with quick_updates():
+        yield
+
+
 @pytest.fixture
-def update(run: Run, project: Path) -> Update:
+def update(project: Path) -> Update:
     """Update the project to the second release, with answers that change."""
 
     def update_project(**answers: object) -> "CompletedProcess[str]":
-        return run_update(run, project, **answers)
+        data = [f"--data={name}={answer}" for name, answer in answers.items()]
+        code, printed = copier("update", "--defaults", *data, project)
+        return CompletedProcess([], code, "", printed)
 
     return update_project
 
 
 @pytest.mark.usefixtures("deleted")
 def test_an_update_changes_what_is_there_and_leaves_out_what_is_deleted(
-    run: Run, project: Path, update: Update
+    run: Run, project: Path
 ) -> None:
-    updated = update()
+    updated = run_update(run, project)
 
     assert updated.returncode == 0, updated.stderr
     changed = changes(run, project)

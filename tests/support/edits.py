@@ -226,7 +226,7 @@ def edit_layer(project: Path) -> None:
     made = "expire_on_commit=False) as session"
     _replace(project / "app/db/session.py", {made: f"autoflush=False, {made}"})
     first = '"""Give every failure its name: exceptions, and a line for the log."""\n'
-    _replace(project / "app/db/errors.py", {first: f"{first}\n# Ours.\n"})
+    _replace(project / "app/db/errors.py", {first: f"{first}# Ours.\n"})
     for name in ("app/db/metrics.py", "app/db/engine/cursor.py"):
         _append(project / name, "\n\n# Ours.\n")
 

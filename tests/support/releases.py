@@ -12,10 +12,19 @@ from copier._cli import CopierApp
 from questionnaire import ANSWERS_FILE
 from support.hosts import COPIER
 from support.processes import Run
+from support.rendering import quick_copier
+from support.variants import ROOT
 
 # What the second release adds to some files, below the first line.
 LINE = "# New in the second release.\n"
 CHANGED = {"errors.py", "local.py", "main.py", "notes.py"}
+
+# The releases before: a clone may have their commits without their tags. Nothing has been
+# released yet, so these are commits of `main`.
+EARLIER = {
+    "v0.1.0": "e6d1850c73ffd15476286b28ae505d1f30b2f221",
+    "v0.2.0": "f49bb6e01a7b57acc477cf10f3ab518845c16f93",
+}
 
 _CONDITIONS = re.compile(r"{%.*?%}|[.]jinja$")
 
@@ -35,6 +44,27 @@ def make_releases(run: Run, template: Path, folder: Path) -> Path:
     assert found == CHANGED
     commit(run, folder)
     git(run, folder, "tag", "v2.0.0")
+    return folder
+
+
+def make_history(run: Run, template: Path, folder: Path) -> Path:
+    """Put the earlier releases and then a template, as v9.0.0, into a git repository."""
+    folder.mkdir()
+    git(run, folder, "init", "--quiet")
+    for tag, origin in [*EARLIER.items(), ("v9.0.0", None)]:
+        for path in folder.iterdir():
+            if path.name != ".git":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if origin is None:
+            shutil.copytree(template, folder, dirs_exist_ok=True)
+        else:
+            # A shallow clone does not have it: `git fetch --unshallow`.
+            archive = folder.with_suffix(".tar")
+            contents = ("--output", archive, origin, "copier.yml", "template")
+            git(run, ROOT, "archive", *map(str, contents))
+            shutil.unpack_archive(archive, folder, filter="data")
+        commit(run, folder)
+        git(run, folder, "tag", tag)
     return folder
 
 
@@ -95,12 +125,25 @@ def update(run: Run, project: Path, **answers: object) -> "CompletedProcess[str]
 def update_here(project: Path, *options: str, **answers: object) -> str:
     """Run the same command in this process, and return what it printed."""
     data = [f"--data={name}={answer}" for name, answer in answers.items()]
-    command = ["copier", "update", "--defaults", *options, *data, str(project)]
+    code, printed = copier("update", "--defaults", *options, *data, project)
+    assert code == 0, printed
+    return printed
+
+
+def copier(*arguments: str | Path) -> tuple[int, str]:
+    """Run the command line of Copier in this process, which spares its imports.
+
+    Returns:
+        The exit code, and what it printed.
+    """
     printed = io.StringIO()
-    with contextlib.redirect_stderr(printed):
-        _, code = CopierApp.run(command, exit=False)
-    assert code == 0, printed.getvalue()
-    return printed.getvalue()
+    with (
+        quick_copier(),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
+        _, code = CopierApp.run(["copier", *map(str, arguments)], exit=False)
+    return code, printed.getvalue()
 
 
 def git(run: Run, folder: Path, *arguments: str) -> str:
