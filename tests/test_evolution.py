@@ -7,9 +7,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from support.hosts import COPIER, Files, add_layer, read_host, write_host
+from support.hosts import Files, read_host, write_host
 from support.processes import Run
-from support.releases import LINE, changes, commit, copier, start_repository
+from support.releases import LINE, changes, commit, copier, copy_here, start_repository
 from support.releases import update as run_update
 from support.rendering import quick_updates
 from support.variants import recorded
@@ -63,8 +63,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def deleted(run: Run, releases: Path, project: Path) -> None:
     """Make a project of the first release, and delete what its team does not need."""
-    copy = (COPIER, "copy", "--defaults", "--vcs-ref=v1.0.0", releases, project)
-    assert run(*copy, cwd=project.parent).returncode == 0
+    copy_here(releases, project, "--vcs-ref=v1.0.0")
     start_repository(run, project)
     for name in DELETED:
         (project / name).unlink()
@@ -80,8 +79,8 @@ def copy(run: Run, releases: Path, project: Path) -> Copy:
 
     def copy_into(files: Files, package: str) -> dict[str, bytes]:
         before = read_host(write_host(project, files))
-        copied = add_layer(run, project, releases, "--vcs-ref=v1.0.0", package=package)
-        assert copied.returncode == 0, copied.stderr
+        answers = {"scaffold": "layer", "package": package}
+        copy_here(releases, project, "--vcs-ref=v1.0.0", **answers)
         start_repository(run, project)
         return before
 

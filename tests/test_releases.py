@@ -21,6 +21,7 @@ from support.releases import (
     commit,
     conflicts,
     copier,
+    copy_here,
     git,
     make_history,
     start_repository,
@@ -57,13 +58,6 @@ def history(run: Run, template: Path, tmp_path_factory: pytest.TempPathFactory) 
     return make_history(run, template, tmp_path_factory.mktemp("history") / "template")
 
 
-def copy(history: Path, project: Path, tag: str, answers: Answers) -> None:
-    data = [f"--data={name}={answer}" for name, answer in answers.items()]
-    options = ("--defaults", f"--vcs-ref={tag}", *data)
-    code, printed = copier("copy", *options, history, project)
-    assert code == 0, printed
-
-
 def read(project: Path) -> Files:
     """Return the files of a project, without Copier's own."""
     files = read_host(project)
@@ -77,7 +71,7 @@ def test_a_project_of_an_earlier_release_becomes_one_of_this(
     run: Run, render: Render, history: Path, tmp_path: Path, tag: str, answers: Answers
 ) -> None:
     project = tmp_path / "project"
-    copy(history, project, tag, answers)
+    copy_here(history, project, f"--vcs-ref={tag}", **answers)
     start_repository(run, project)
 
     update_here(project)
@@ -96,10 +90,10 @@ def test_an_edited_project_keeps_its_edits_in_the_next_release(
     answers: Answers,
 ) -> None:
     project = tmp_path / "project"
-    copy(releases, project, "v1.0.0", answers)
+    copy_here(releases, project, "--vcs-ref=v1.0.0", **answers)
     edit(project, answers)
     start_repository(run, project)
-    copy(releases, tmp_path / "expected", "v2.0.0", answers)
+    copy_here(releases, tmp_path / "expected", "--vcs-ref=v2.0.0", **answers)
     edit(tmp_path / "expected", answers)
     expected = read(tmp_path / "expected")
 
@@ -120,7 +114,7 @@ def test_copier_says_whether_there_is_a_newer_release(
     run: Run, releases: Path, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
-    copy(releases, project, "v1.0.0", DEFAULTS)
+    copy_here(releases, project, "--vcs-ref=v1.0.0", **DEFAULTS)
     start_repository(run, project)
 
     code, printed = copier("check-update", "--output-format=json", project)

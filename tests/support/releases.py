@@ -130,6 +130,14 @@ def update_here(project: Path, *options: str, **answers: object) -> str:
     return printed
 
 
+def copy_here(source: Path, project: Path, *options: str, **answers: object) -> str:
+    """Run `copier copy` in this process, and return what it printed."""
+    data = [f"--data={name}={answer}" for name, answer in answers.items()]
+    code, printed = copier("copy", "--defaults", *options, *data, source, project)
+    assert code == 0, printed
+    return printed
+
+
 def copier(*arguments: str | Path) -> tuple[int, str]:
     """Run the command line of Copier in this process, which spares its imports.
 
@@ -142,7 +150,11 @@ def copier(*arguments: str | Path) -> tuple[int, str]:
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
     ):
-        _, code = CopierApp.run(["copier", *map(str, arguments)], exit=False)
+        try:
+            _, code = CopierApp.run(["copier", *map(str, arguments)], exit=False)
+        except ValueError as error:
+            # An answer that is refused: the command would show a traceback.
+            return 1, str(error)
     return code, printed.getvalue()
 
 
