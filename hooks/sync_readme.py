@@ -1,8 +1,9 @@
-"""Write the table of questions into the README, from copier.yml."""
+"""Write the table of questions and the numbers of lines into the README."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,11 @@ from questionnaire import Context, Question, Questionnaire, has_choices
 ROOT = Path(__file__).resolve().parent.parent
 START = "<!-- questions:start -->"
 END = "<!-- questions:end -->"
+EXAMPLE = Path("examples", "default")
+# A row of the tree: paths, then what they are, then how many lines they have.
+_ROW = re.compile(r"^((\S+(?:, \S+)*) {2,}.*?) +[\d,]+ lines$", re.MULTILINE)
+_ROW_WIDTH = 94
+_COUNTED = {".py", ".ini", ".mako"}
 
 
 def question_table(copier_yml: Path) -> str:
@@ -65,6 +71,39 @@ def replace_table(readme: str, table: str) -> str:
         message = f"README.md needs the line {START} and, below it, the line {END}."
         raise ValueError(message)
     return f"{before}{START}\n\n{table}\n{END}{after}"
+
+
+def replace_counts(readme: str, example: Path) -> str:
+    """Put the numbers of lines into the tree of what is rendered.
+
+    Args:
+        readme: The README's text.
+        example: The default answers, rendered.
+
+    Returns:
+        The README's new text.
+    """
+
+    def count(row: re.Match[str]) -> str:
+        names, width = row[2].split(", "), _ROW_WIDTH - len(row[1])
+        folder = example / names[0].rpartition("/")[0]
+        paths = [example / names[0], *(folder / name for name in names[1:])]
+        lines = sum(_count_lines(path, example) for path in paths)
+        return f"{row[1]}{lines:>{width},} lines"
+
+    return _ROW.sub(count, readme)
+
+
+def _count_lines(path: Path, example: Path) -> int:
+    """Count the lines of a file, or of a folder without one that has its own row."""
+    path = path if path.exists() else example / path.name
+    files = [path] if path.is_file() else path.glob("**/*")
+    return sum(
+        len(file.read_text(encoding="utf-8").splitlines())
+        for file in files
+        if file.suffix in _COUNTED
+        and ("engine" not in file.parts or path.name == "engine")
+    )
 
 
 def _values_cell(
@@ -127,7 +166,7 @@ def main() -> int:
         type=Path,
         default=ROOT,
         metavar="DIR",
-        help="the folder of copier.yml and README.md (default: this repository)",
+        help="the folder of README.md, copier.yml and examples (default: this repository)",
     )
     options = parser.parse_args()
 
@@ -135,14 +174,15 @@ def main() -> int:
     try:
         old = readme.read_text(encoding="utf-8")
         new = replace_table(old, question_table(options.root / "copier.yml"))
+        new = replace_counts(new, options.root / EXAMPLE)
     except (OSError, TemplateError, ValueError, yaml.YAMLError) as error:
         raise SystemExit(str(error)) from None
     if new == old:
         return 0
     if options.check:
         raise SystemExit(
-            "README.md: its questions are not those of copier.yml;"
-            " run `python hooks/sync_readme.py`."
+            "README.md: its questions are not those of copier.yml, or its numbers of"
+            " lines not those of the example; run `python hooks/sync_readme.py`."
         )
     readme.write_text(new, encoding="utf-8", newline="\n")
     return 0

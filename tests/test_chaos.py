@@ -23,11 +23,12 @@ SECONDS = float(os.environ.get("CHAOS_SECONDS", "0.5"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 SHORT = ("all sessions killed", "network silent", "answers to COMMIT lost")
 
-# Every other one is encrypted.
+# In the long run each pair is encrypted in one of its runtimes.
+RUNTIMES = ("server", "serverless") if IS_LONG else ("server",)
 RUNS: list[tuple[Answers, bool]] = [
-    (pair | {"runtime": runtime}, IS_LONG and (number + len(runtime)) % 2 == 0)
+    (pair | {"runtime": runtime}, IS_LONG and (number + place) % 2 == 0)
     for number, pair in enumerate(PAIRS)
-    for runtime in (("server", "serverless") if IS_LONG else ("server",))
+    for place, runtime in enumerate(RUNTIMES)
 ]
 
 

@@ -31,7 +31,14 @@ DELETED = {
 }
 # What the sync mode adds, and what goes with the metrics.
 ADMISSION = {"app/db/admission.py", "tests/db/test_admission.py"}
-METRICS = {"app/db/metrics.py", "tests/db/test_metrics.py"}
+METRICS = {
+    "app/db/gauges.py",
+    "app/db/meter.py",
+    "app/db/metrics.py",
+    "monitoring/alerts.yml",
+    "monitoring/dashboard.json",
+    "tests/db/test_metrics.py",
+}
 
 PACKAGE: Files = {"app/__init__.py": '"""Ours."""\n', "app/config.py": "x = 1\n"}
 CORE: Files = PACKAGE | {"app/core/__init__.py": '"""Ours, too."""\n'}

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -39,31 +38,3 @@ def test_each_make_command_in_the_readme_is_a_target_of_the_makefile() -> None:
     targets = re.findall(r"^([\w-]+):(?!=)", makefile, re.MULTILINE)
 
     assert {"demo", "test"} <= set(commands) <= set(targets)
-
-
-def test_the_tree_in_the_readme_has_the_right_numbers_of_lines() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    example = ROOT / "examples" / "default"
-
-    tree = readme.partition("<!-- tree:start -->")[2].partition("<!-- tree:end -->")[0]
-    rows = re.findall(r"^(\S+(?:, \S+)*) {2,}.* ([\d,]+) lines$", tree, re.MULTILINE)
-
-    assert len(rows) == 6
-    for names, count in rows:
-        first, *others = names.split(", ")
-        folder = example / first.rpartition("/")[0]
-        paths = [example / first, *(folder / other for other in others)]
-        assert count == f"{count_lines(paths, example):,}", names
-
-
-def count_lines(paths: list[Path], example: Path) -> int:
-    """Count the lines of Python and other code; of a folder, those right in it."""
-    total = 0
-    for path in paths:
-        place = path if path.exists() else example / path.name
-        files = [place] if place.is_file() else list(place.glob("**/*"))
-        for file in files:
-            is_engine = "engine" in file.parts and place.name != "engine"
-            if file.suffix in {".py", ".ini", ".mako"} and not is_engine:
-                total += len(file.read_text("utf-8").splitlines())
-    return total

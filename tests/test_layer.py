@@ -66,6 +66,9 @@ WOULD_HIDE = (
     "Under pytest, tests/db would hide your module `db`: "
     "add a file tests/__init__.py first."
 )
+ALERTS_EXIST = (
+    "monitoring/alerts.yml and dashboard.json would be overwritten: move yours first."
+)
 ALEMBIC_EXISTS = (
     "This service has an Alembic of its own: answer no, and the layer leaves it alone."
 )
@@ -83,6 +86,11 @@ REFUSED = {
     "tests of its db": (PACKAGE | OWN_TESTS, ("package", "app"), TESTS_EXIST),
     "a db at the top": (PACKAGE | TOP_DB, ("package", "app"), WOULD_HIDE),
     "a db in src": (SRC | SRC_DB, ("package", "app"), WOULD_HIDE),
+    "alerts of its own": (
+        PACKAGE | {"monitoring/alerts.yml": "groups: []\n"},
+        ("metrics", "prometheus"),
+        ALERTS_EXIST,
+    ),
     "two alembics": (PACKAGE | ALEMBIC, ("migrations", "true"), ALEMBIC_EXISTS),
 }
 

@@ -45,6 +45,52 @@ print(json.dumps([
 ]))
 """
 
+# What is published, which the first retry and the first check complete.
+PROMETHEUS = """
+from app.db import metrics
+from app.db.meter import latest_check
+
+async def main():
+    from prometheus_client import REGISTRY
+    from stamina.instrumentation import get_prometheus_counter
+
+    get_prometheus_counter()
+    latest_check.is_ready, latest_check.server_limit = True, 100
+    emit([
+        [family.name + "_total" * (family.type == "counter"), family.type]
+        for family in REGISTRY.collect()
+        if family.name.startswith(("db_", "stamina_"))
+    ])
+"""
+OPENTELEMETRY = """
+async def main():
+    from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider, set_meter_provider
+    kinds = {
+        "create_counter": "counter",
+        "create_histogram": "histogram",
+        "create_observable_gauge": "gauge",
+        "create_observable_up_down_counter": "up-down counter",
+    }
+    found = []
+
+    class Meter(NoOpMeter):
+        def __getattribute__(self, creator):
+            create = super().__getattribute__(creator)
+
+            def note(name, *arguments, **options):
+                found.append([name, kinds[creator]])
+                return create(name, *arguments, **options)
+
+            return note if creator in kinds else create
+
+    class Provider(NoOpMeterProvider):
+        def get_meter(self, name, *arguments, **options):
+            return Meter(name)
+
+    set_meter_provider(Provider())
+    emit(found)
+"""
+
 # A unit of work in each database.
 SCENARIO = """
 async def main():
@@ -103,6 +149,25 @@ def test_the_table_of_errors_is_that_of_the_code(render: Render, run: Run) -> No
         rows = page.read_text("utf-8").partition(f"\n{HEADER}\n")[2].split("\n\n")[0]
         cells = [line[2:-2].split(" | ") for line in rows.splitlines()[1:]]
         assert cells == expected, page
+
+
+@pytest.mark.parametrize(
+    ("metrics", "scenario"),
+    [("prometheus", PROMETHEUS), ("opentelemetry", OPENTELEMETRY)],
+    ids=["prometheus", "opentelemetry"],
+)
+def test_the_table_has_every_metric(
+    render: Render, run: Run, metrics: str, scenario: str
+) -> None:
+    project = render(**all_variants()[0] | {"metrics": metrics})
+    found = run_scenario(run, project, scenario, DB_URL="postgresql://unused")
+
+    readme = (project / "app/db/README.md").read_text("utf-8")
+    rows = re.findall(
+        r"^\| `((?:db|stamina)[._][a-z._]+)` \| ([a-z -]+) \| ", readme, re.MULTILINE
+    )
+
+    assert sorted(map(list, rows)) == sorted(found)
 
 
 @pytest.mark.thorough

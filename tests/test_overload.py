@@ -1,4 +1,4 @@
-"""More requests than connections: served in turn, or told in time when to come back."""
+"""More requests than connections: served in order, or told in time when to come back."""
 
 import os
 from collections import Counter

@@ -31,13 +31,14 @@ ALEMBIC = {
     "alembic/versions/0001_create_note.py",
     "alembic/versions/.gitkeep",
 }
+MONITORING = {"monitoring/alerts.yml", "monitoring/dashboard.json"}
 CHANGES: dict[str, set[str]] = {
     "mode": DEPENDENCIES | EXAMPLE,
     "driver": DEPENDENCIES,
     "runtime": set(),
     "models": DEPENDENCIES | MODELS | {"app/notes.py"},
     "migrations": DEPENDENCIES | ALEMBIC,
-    "metrics": DEPENDENCIES,
+    "metrics": DEPENDENCIES | MONITORING,
 }
 
 Record = Callable[[str, object], None]

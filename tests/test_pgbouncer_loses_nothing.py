@@ -90,13 +90,13 @@ def test_200_units_are_served_by_a_server_with_20_connections(
     pool_size: str,
     clients: int,
 ) -> None:
-    patience = dict.fromkeys(
+    timeouts = dict.fromkeys(
         ("DB_LOCK_TIMEOUT", "DB_POOL_TIMEOUT", "DB_STATEMENT_TIMEOUT"), "60"
     )
 
     with (
         run_pgbouncer(small_server_url, workshop, pool_size=10) as pgbouncer,
-        start(CROWD, pgbouncer, 2, DB_POOL_SIZE=pool_size, **patience) as processes,
+        start(CROWD, pgbouncer, 2, DB_POOL_SIZE=pool_size, **timeouts) as processes,
     ):
         processes.wait_at(1)
         processes.open(1)

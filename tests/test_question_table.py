@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.hooks import HOOKS, run_hook, write
-from sync_readme import question_table, replace_table
+from sync_readme import question_table, replace_counts, replace_table
 
 QUESTIONNAIRE = """
 _envops: {trim_blocks: true, lstrip_blocks: true}
@@ -203,3 +203,22 @@ def test_a_questionnaire_that_cannot_be_read_is_one_sentence(repository: Path) -
 
     assert result.returncode == 1
     assert result.stderr == "No filter named 'nothing'.\n"
+
+
+def test_the_tree_shows_how_many_lines_there_are(tmp_path: Path) -> None:
+    for name in ("app/db/one.py", "app/db/README.md", "app/db/engine/two.py"):
+        write(tmp_path / name, "line\n" * 1000)
+    write(tmp_path / "alembic/env.py", "line\n")
+    write(tmp_path / "alembic.ini", "line\n")
+    tree = """
+app/db/                layer    7 lines
+app/db/engine/         room     7 lines
+alembic/, alembic.ini  yours    7 lines
+What has 7 lines is not a row.
+"""
+
+    new = replace_counts(tree, tmp_path)
+
+    counts = [line.split()[-2] for line in new.splitlines() if line.endswith("lines")]
+    assert counts == ["1,000", "1,000", "2"]
+    assert new.endswith("What has 7 lines is not a row.\n")

@@ -1,5 +1,6 @@
 """Every variant renders what it should: these files, well-formed, clean, declared."""
 
+import json
 import re
 import sys
 import tomllib
@@ -30,11 +31,13 @@ from support.variants import (
 LAYER = """
     .copier-answers.yml app/__init__.py
     app/db/README.md app/db/__init__.py app/db/__main__.py app/db/advice.py
-    app/db/application.py app/db/callstack.py app/db/check.py app/db/connection.py
-    app/db/errors.py app/db/health.py app/db/local.py app/db/monitoring.py
-    app/db/problems.py app/db/registry.py app/db/retry.py app/db/session.py
-    app/db/settings.py app/db/testing.py
-    app/db/engine/__init__.py app/db/engine/connect_args.py app/db/engine/dialect.py
+    app/db/application.py app/db/callstack.py app/db/check.py app/db/checkouts.py
+    app/db/connection.py app/db/errors.py app/db/health.py app/db/leaks.py
+    app/db/local.py app/db/monitoring.py app/db/problems.py app/db/registry.py
+    app/db/retry.py app/db/route.py app/db/session.py app/db/settings.py
+    app/db/testing.py
+    app/db/engine/__init__.py app/db/engine/background.py
+    app/db/engine/connect_args.py app/db/engine/dialect.py
     app/db/engine/driver.py app/db/engine/failures.py app/db/engine/limits.py
     app/db/engine/pool.py app/db/engine/reasons.py app/db/engine/recycle.py
     app/db/engine/tls.py app/db/engine/url.py app/db/engine/watchdog.py
@@ -42,9 +45,11 @@ LAYER = """
     tests/db/test_application.py tests/db/test_border.py tests/db/test_command_line.py
     tests/db/test_connect_args.py tests/db/test_connection.py tests/db/test_dialect.py
     tests/db/test_driver.py tests/db/test_errors.py tests/db/test_failures.py
-    tests/db/test_health.py tests/db/test_isolation.py tests/db/test_limits.py
+    tests/db/test_health.py tests/db/test_isolation.py tests/db/test_leaks.py
+    tests/db/test_limits.py
     tests/db/test_monitoring.py tests/db/test_pool.py tests/db/test_problems.py
-    tests/db/test_recycle.py tests/db/test_session.py tests/db/test_settings.py
+    tests/db/test_recycle.py tests/db/test_route.py tests/db/test_session.py
+    tests/db/test_settings.py
     tests/db/test_url.py
 """
 # What a new service gets besides, which its team owns.
@@ -61,9 +66,13 @@ DRIVERS = {
 }
 MIGRATIONS = """
     alembic.ini alembic/env.py alembic/script.py.mako
-    app/db/migrations.py tests/db/test_migrations.py
+    app/db/migrations.py tests/db/test_migrations.py tests/db/test_revisions.py
 """
-METRICS = " app/db/metrics.py tests/db/test_metrics.py "
+METRICS = " app/db/meter.py app/db/metrics.py tests/db/test_metrics.py "
+LIBRARIES = {
+    "prometheus": " app/db/gauges.py monitoring/alerts.yml monitoring/dashboard.json ",
+    "opentelemetry": " app/db/tracing.py tests/db/test_tracing.py ",
+}
 
 LONG_NAME = "a_package_of_thirty_characters"
 
@@ -75,6 +84,7 @@ def compile_python(text: str) -> None:
 
 PARSERS: dict[str, Callable[[str], object]] = {
     ".ini": lambda text: ConfigParser(interpolation=None).read_string(text),
+    ".json": json.loads,
     ".mako": Template,
     ".py": compile_python,
     ".toml": tomllib.loads,
@@ -82,7 +92,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
 }
 UNPARSED = {".env.example", ".gitignore", ".gitkeep", "README.md"}
 
-# GitHub's own braces follow a dollar sign.
+# GitHub's own braces follow a dollar sign; Prometheus's and Grafana's are in `monitoring`.
 JINJA = re.compile(r"(?<!\$)\{\{|\{%|\{#")
 SCARS = {
     "a blank line at the start": r"\A\n",
@@ -135,7 +145,7 @@ def test_it_has_exactly_these_files(project: Path, answers: Answers) -> None:
         names += SYNC
     names += DRIVERS[str(answers["driver"])]
     if answers["metrics"] != "none":
-        names += METRICS
+        names += METRICS + LIBRARIES[str(answers["metrics"])]
 
     rendered = {path.relative_to(project).as_posix() for path in files_of(project)}
 
@@ -149,7 +159,12 @@ def test_every_file_parses(project: Path) -> None:
 
 
 def test_no_jinja_is_left(project: Path) -> None:
-    left = [path for path in files_of(project) if JINJA.search(f"{path}{read(path)}")]
+    left = [
+        path
+        for path in files_of(project)
+        if JINJA.search(str(path))
+        or (path.parent.name != "monitoring" and JINJA.search(read(path)))
+    ]
 
     assert left == []
 

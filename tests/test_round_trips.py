@@ -154,7 +154,7 @@ KILL = '''
 '''
 """
 
-# Counted before they close: encrypted, a goodbye looks like a question.
+# Counted before they close: encrypted, a Terminate message looks like a question.
 RAW = {
     "psycopg": """
 import psycopg

@@ -22,7 +22,10 @@ pytestmark = pytest.mark.thorough
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 
 # What the metrics say while a request has the connection.
-USED = 'db_client_connection_count{pool_name="primary",state="used"} 1.0'
+USED = (
+    'db_client_connection_count{db_client_connection_pool_name="primary",'
+    'db_client_connection_state="used"} 1.0'
+)
 BACKENDS = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'my-api'

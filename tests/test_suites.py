@@ -1,50 +1,67 @@
 """Every variant's own tests pass on a real PostgreSQL.
 
-Each suite runs in a folder with the files that it needs and no others, so that two
-suites with the same files are the same one. The layer's needs no file of the user's.
+What several variants share runs once: a test module whose imports have the same content
+in two variants cannot have two outcomes. Variants with nothing but the layer come first,
+so that its tests run where there is no file of the user's.
 """
 
 from collections.abc import Callable
 
 import pytest
 
-from support.suites import Runner, Suite, suite_of_the_layer, suite_of_the_project
+from support.imports import Imports
+from support.suites import Runner, read_suite
 from support.variants import Answers, Render, all_variants, parameters, variant_id
 
-Pass = Callable[[Suite], None]
-
-# The others have nothing but the layer.
-WITH_TESTS_OF_ITS_OWN = [
-    answers
-    for answers in all_variants()
-    if answers["scaffold"] == "app" or answers["migrations"]
-]
+LAYERS_FIRST = sorted(all_variants(), key=lambda answers: answers["scaffold"] == "app")
 
 
-@pytest.fixture
-def passes(
-    runner: Runner, answers: Answers, record_property: Callable[[str, object], None]
-) -> Pass:
-    """Run a suite of a variant, unless it is that of another one."""
+@pytest.mark.parametrize("answers", parameters(LAYERS_FIRST))
+def test_the_suite_passes(
+    render: Render,
+    runner: Runner,
+    answers: Answers,
+    record_property: Callable[[str, object], None],
+) -> None:
+    suite = read_suite(render(**answers))
 
-    def run(suite: Suite) -> None:
-        outcome = runner.run(suite)
-        record_property("variant", variant_id(answers))
-        record_property("suite", suite.key)
-        assert outcome.passed, outcome.output[-8000:]
+    outcomes = runner.run(suite)
 
-    return run
+    record_property("variant", variant_id(answers))
+    for key in suite.keys.values():
+        record_property("module", key)
+    failed = [outcome.output for outcome in outcomes.values() if not outcome.passed]
+    assert not failed, failed[0][-8000:]
 
 
 @pytest.mark.parametrize("answers", parameters(all_variants()))
-def test_the_suite_of_the_layer_passes(
-    render: Render, passes: Pass, answers: Answers
+def test_every_module_of_the_layer_is_imported_by_a_test(
+    render: Render, answers: Answers
 ) -> None:
-    passes(suite_of_the_layer(render(**answers)))
+    files = read_suite(render(**answers)).files
+
+    layer = {path for path in files if path.startswith("app/") and path.endswith(".py")}
+    tests = [path for path in files if path.startswith("tests/")]
+    assert layer <= Imports(files).closure(*tests)
 
 
-@pytest.mark.parametrize("answers", parameters(WITH_TESTS_OF_ITS_OWN))
-def test_the_suite_of_the_project_passes(
-    render: Render, passes: Pass, answers: Answers
-) -> None:
-    passes(suite_of_the_project(render(**answers)))
+def test_a_module_depends_on_what_it_imports_in_the_end() -> None:
+    files = {
+        "app/__init__.py": b"",
+        "app/db/__init__.py": b"from .session import get_db as get_db",
+        "app/db/session.py": b"def get_db():\n    from .engine import build",
+        "app/db/engine/__init__.py": b"from . import url\ndef build(): ...",
+        "app/db/engine/url.py": b"import sys",
+        "app/db/health.py": b"from app import db",
+        "tests/test_session.py": b"from app.db import get_db",
+        "tests/test_health.py": b"import app.db.health",
+    }
+
+    imports = Imports(files)
+
+    of_session = {
+        path for path in files if not path.endswith(("health.py", "p/__init__.py"))
+    }
+    assert imports.closure("tests/test_session.py") == of_session
+    assert imports.closure("tests/test_health.py") >= {"app/db/health.py"}
+    assert "tests/test_session.py" not in imports.closure("tests/test_health.py")

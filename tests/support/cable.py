@@ -17,7 +17,7 @@ class Cable:
 
     Attributes:
         port: What leads to the server.
-        control: Whoever writes a line there, "close" or "reset", gets it back when all
+        control: A client that writes a line there, "close" or "reset", gets it back when all
             connections have ended so.
     """
 

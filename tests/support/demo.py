@@ -47,7 +47,7 @@ def main() -> None:
                 # To all of them, as Ctrl-C does: uv leaves it to the terminal.
                 os.killpg(server.pid, signal.SIGINT)
                 server.wait(timeout=STOP_SECONDS)
-    title("Your turn")
+    title("Go on")
     print("  uvx copier copy gh:org/db-connection my-api")
 
 

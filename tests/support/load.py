@@ -51,9 +51,9 @@ async def visit(kinds=(0,), value=0):
 
 async def work():
     faults = []
-    for turn in range(7):
+    for number in range(7):
         # The first five come back more often than psycopg wants to prepare them.
-        faults += await visit([0, 1, 2, 3, 4, 5 + turn, 12 + turn], turn)
+        faults += await visit([0, 1, 2, 3, 4, 5 + number, 12 + number], number)
     return faults
 
 async def wait_at(gate):

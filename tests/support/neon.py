@@ -92,8 +92,8 @@ class Neon:
         self.asleep.set()
         for client in (clients := list(self.clients)):
             if not client.is_pooled:
-                goodbye = "terminating connection due to administrator command"
-                client.writer.write(Refused(goodbye, "FATAL", "57P01").packet)
+                message = "terminating connection due to administrator command"
+                client.writer.write(Refused(message, "FATAL", "57P01").packet)
             _end(client.writer)
         ended = asyncio.gather(*(client.ended.wait() for client in clients))
         await asyncio.wait_for(ended, STEP_SECONDS)
@@ -234,7 +234,7 @@ def _find_endpoint(name: str | None, options: list[str]) -> str:
 
 
 def _end(writer: StreamWriter) -> None:
-    """Close without waiting for a client, which may be frozen, to say goodbye too."""
+    """Close without waiting for a client, which may be frozen, to close too."""
     writer.close()
     writer.transport.abort()
 

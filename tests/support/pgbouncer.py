@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from sqlalchemy import URL, make_url
 
-from support.services import PATIENCE_SECONDS, wait_until
+from support.services import TIMEOUT_SECONDS, wait_until
 
 _CONFIG = """\
 [databases]
@@ -58,7 +58,7 @@ class PgBouncer:
     def stop(self) -> None:
         """Stop it at once: its clients are cut off."""
         self._process.terminate()
-        self._process.wait(PATIENCE_SECONDS)
+        self._process.wait(TIMEOUT_SECONDS)
 
     def show(self, what: str) -> list[dict[str, Any]]:
         """Return what its console says about `POOLS`, `SERVERS` and so on."""

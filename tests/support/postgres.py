@@ -19,7 +19,7 @@ import psycopg
 import pytest
 import trustme
 
-from support.services import PATIENCE_SECONDS, wait_until
+from support.services import TIMEOUT_SECONDS, wait_until
 
 USER = "me"
 PASSWORD = "S3cr3t"
@@ -158,7 +158,7 @@ def run_server(
         finally:
             # At once: nobody needs its files any more.
             process.send_signal(signal.SIGQUIT)
-            process.wait(PATIENCE_SECONDS)
+            process.wait(TIMEOUT_SECONDS)
 
 
 def find_free_port() -> int:

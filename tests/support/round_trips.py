@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Seconds by which answers are late: whoever sends meanwhile has not waited for them.
+# Seconds by which answers are late: what is sent meanwhile has not waited for them.
 LATENCY = 0.005
 
 
@@ -64,7 +64,7 @@ class CountingProxy:
         async def forward_questions() -> None:
             nonlocal waiting
             while data := await from_client.read(65536):
-                # The client's goodbye has no answer.
+                # The client's Terminate message has no answer.
                 if not waiting and data[:1] != b"X":
                     self.round_trips += 1
                     waiting = True

@@ -12,12 +12,12 @@ import httpx2
 
 from support.processes import Run
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Ask until the answer is yes, for what sends no event."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
@@ -63,6 +63,7 @@ def serve(
     port: int | None = None,
     log: Path | None = None,
     loop: str = "asyncio",
+    workers: int = 1,
 ) -> Iterator[Service]:
     """Serve a project with uvicorn, from when it answers.
 
@@ -74,11 +75,13 @@ def serve(
         port: Where it listens instead, for a client that knows no sockets.
         log: The file for what it logs by default; without it only errors are shown.
         loop: The event loop. A project does not install uvloop, which uvicorn prefers.
+        workers: Its processes.
     """
     socket = None if port else str(folder / "http")
     place = f"--port={port}" if port else f"--uds={socket}"
     uvicorn = (sys.executable, "-m", "uvicorn", app, place)
-    command = (*uvicorn, f"--loop={loop}", f"--log-level={'info' if log else 'error'}")
+    options = (f"--loop={loop}", f"--workers={workers}")
+    command = (*uvicorn, *options, f"--log-level={'info' if log else 'error'}")
     with (
         open(log or os.devnull, "wb") as output,
         subprocess.Popen(
@@ -91,7 +94,7 @@ def serve(
         httpx2.Client(
             transport=httpx2.HTTPTransport(uds=socket),
             base_url=f"http://127.0.0.1:{port}" if port else "http://service",
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         ) as client,
     ):
         service = Service(client, process)
@@ -100,4 +103,4 @@ def serve(
             yield service
         finally:
             process.terminate()
-            process.wait(PATIENCE_SECONDS)
+            process.wait(TIMEOUT_SECONDS)

@@ -1,89 +1,99 @@
-"""The suites of the variants: what is identical in several of them runs once."""
+"""The suites of the variants: a test module that several of them share runs once."""
 
 import fcntl
 import json
-import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
+from support.imports import Files, Imports
 from support.suite_process import fork_server, run_pytest
 
-# The only test of the layer that reads files of the user's.
-MIGRATIONS_OF_THE_PROJECT = (
-    "tests/db/test_migrations.py"
-    "::test_the_migrations_of_this_project_create_what_its_models_say"
-)
 OPTIONS = ("-q", "-Werror", "--rootdir=.", "--strict-markers")
 PLUGINS = ("-p", "no:cacheprovider", "-p", "anyio.pytest_plugin")
 
-Files = dict[str, bytes]
+# What modules depend on without an import statement.
+_READ = {
+    "tests/db/test_border.py": ["app/db/engine/*.py"],
+    "tests/db/test_migrations.py": ["alembic/script.py.mako"],
+    "tests/db/test_revisions.py": ["alembic.ini", "alembic/*"],
+}
 
 
 class Suite(NamedTuple):
-    """A folder with nothing but these files, and the tests to run in it.
+    """The tests of a project.
 
     Attributes:
-        files: By their path: all that is there to be imported or read.
-        tests: What to tell pytest.
+        files: The project, by path.
+        keys: By test module, what is the same in two of them that cannot differ in
+            their outcome: the content of all that they depend on.
     """
 
     files: Files
-    tests: list[str]
-
-    @property
-    def key(self) -> str:
-        """What is the same in two suites that cannot differ in their outcome."""
-        digest = sha256(repr(self.tests).encode())
-        for name, content in sorted(self.files.items()):
-            digest.update(f"\n{name} {len(content)}\n".encode() + content)
-        return digest.hexdigest()
+    keys: dict[str, str]
 
 
 class Outcome(NamedTuple):
-    """What came out of a suite.
+    """What came out of a test module.
 
     Attributes:
-        passed: How many tests passed; 0 unless all did.
-        output: What pytest printed.
+        passed: How many of its tests passed; 0 unless all did.
+        output: What pytest printed, unless all passed.
     """
 
     passed: int
     output: str
 
 
-def suite_of_the_layer(project: Path) -> Suite:
-    """Return the tests of the layer, with nothing of the user's."""
-    names = ["app/__init__.py", "app/db/**/*.py", "tests/db/*.py"]
-    files = read_files(project, *names, "alembic/script.py.mako")
-    return Suite(files, ["tests/db", f"--deselect={MIGRATIONS_OF_THE_PROJECT}"])
-
-
-def suite_of_the_project(project: Path) -> Suite:
-    """Return all other tests, with every file of the project."""
-    files = read_files(project, "**/*")
-    tests = sorted(name for name in files if re.match(r"tests/test_\w+\.py$", name))
-    if "alembic.ini" in files:
-        tests.append(MIGRATIONS_OF_THE_PROJECT)
-    return Suite(files, tests)
-
-
-def read_files(project: Path, *patterns: str) -> Files:
-    """Return the files of a project, without what Python and git leave there."""
-    paths = {path for pattern in patterns for path in project.glob(pattern)}
-    return {
+def read_suite(project: Path) -> Suite:
+    """Read a project and find out what its test modules depend on."""
+    files = {
         path.relative_to(project).as_posix(): path.read_bytes()
-        for path in paths
+        for path in project.glob("**/*")
         if path.is_file()
         and not {"__pycache__", ".git"} & set(path.relative_to(project).parts)
     }
+    imports = Imports(files)
+    modules = [path for path in files if fnmatch(path, "tests/*test_*.py")]
+    keys = {path: _digest(files, _depends_on(path, files, imports)) for path in modules}
+    return Suite(files, dict(sorted(keys.items())))
+
+
+def suite_of_the_user(project: Path) -> Suite:
+    """Read a project, and of its test modules those that read files of the user's."""
+    suite = read_suite(project)
+    keys = {
+        module: key
+        for module, key in suite.keys.items()
+        if not module.startswith("tests/db/") or module.endswith("/test_revisions.py")
+    }
+    return suite._replace(keys=keys)
+
+
+def _depends_on(module: str, files: Files, imports: Imports) -> set[str]:
+    patterns = _READ.get(module, [])
+    read = {path for path in files for p in patterns if fnmatch(path, p)}
+    # The tests of the layer need nothing of the user's, nor the user's conftest.py.
+    conftest = f"{Path(module).parent}/conftest.py"
+    python = [path for path in (module, conftest, *read) if path.endswith(".py")]
+    return read | imports.closure(*python)
+
+
+def _digest(files: Files, paths: set[str]) -> str:
+    digest = sha256()
+    for path in sorted(paths):
+        digest.update(f"\n{path} {len(files[path])}\n".encode() + files[path])
+    return digest.hexdigest()
 
 
 class Runner:
-    """Runs suites, each distinct one once in all workers.
+    """Runs suites, each distinct test module once in all workers.
 
     Args:
         results: A folder that the workers share.
@@ -98,32 +108,55 @@ class Runner:
         }
         self._context = fork_server()
 
-    def run(self, suite: Suite) -> Outcome:
-        """Run a suite, or return what came out of it before."""
-        with self._locked(suite.key) as result:
-            if not result.exists():
-                outcome = self._run(suite)
-                result.write_text(json.dumps(outcome), "utf-8")
-            return Outcome(*json.loads(result.read_text("utf-8")))
+    def run(self, suite: Suite) -> dict[str, Outcome]:
+        """Run what has not been run before, and return the outcome of each module."""
+        with ExitStack() as locks:
+            own = [
+                module
+                for module, key in suite.keys.items()
+                if self._claim(key, until=locks)
+            ]
+            if own:
+                for module, outcome in self._run(suite.files, own).items():
+                    self._place(suite.keys[module]).write_text(json.dumps(outcome))
+        for key in suite.keys.values():
+            # Another worker may be at it.
+            with self._lock(key):
+                pass
+        return {
+            module: Outcome(*json.loads(self._place(key).read_text()))
+            for module, key in suite.keys.items()
+        }
+
+    def _place(self, key: str) -> Path:
+        return self._results / f"{key}.json"
+
+    def _claim(self, key: str, *, until: ExitStack) -> bool:
+        """Keep other workers from running what has a key, unless it has been run."""
+        if self._place(key).exists():
+            return False
+        with suppress(BlockingIOError):
+            until.enter_context(self._lock(key, fcntl.LOCK_NB))
+            return not self._place(key).exists()
+        return False
 
     @contextmanager
-    def _locked(self, key: str) -> Iterator[Path]:
-        """Yield the file for a result that no other worker is about to write."""
+    def _lock(self, key: str, how: int = 0) -> Iterator[None]:
         with (self._results / f"{key}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield self._results / f"{key}.json"
+            fcntl.flock(lock, fcntl.LOCK_EX | how)
+            yield
 
-    def _run(self, suite: Suite) -> Outcome:
+    def _run(self, files: Files, modules: list[str]) -> dict[str, Outcome]:
         # Not in pytest's folder, which root's server could not enter.
         with tempfile.TemporaryDirectory(prefix="db-connection-") as workshop:
             project = Path(workshop, "project")
-            for name, content in suite.files.items():
+            for name, content in files.items():
                 path = project / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            output = Path(workshop, "output")
-            basetemp = f"--basetemp={workshop}/tmp"
-            arguments = [*OPTIONS, *PLUGINS, basetemp, *suite.tests]
+            output, results = Path(workshop, "output"), Path(workshop, "results.xml")
+            places = (f"--basetemp={workshop}/tmp", f"--junitxml={results}")
+            arguments = [*OPTIONS, *PLUGINS, *places, *modules]
             process = self._context.Process(
                 target=run_pytest,
                 args=(project, arguments, self._environment, output),
@@ -131,9 +164,18 @@ class Runner:
             process.start()
             process.join()
             printed = output.read_text("utf-8", "replace") if output.exists() else ""
-        passed = re.search(
-            r"^(\d+) passed(?:, \d+ deselected)? in ", printed, re.MULTILINE
-        )
-        if process.exitcode != 0 or passed is None:
-            return Outcome(0, f"{printed}\nexit code {process.exitcode}")
-        return Outcome(int(passed[1]), printed)
+            if process.exitcode == 0:
+                counts = _count(results)
+                return {module: Outcome(counts[module], "") for module in modules}
+        failed = Outcome(0, f"{printed}\nexit code {process.exitcode}")
+        return dict.fromkeys(modules, failed)
+
+
+def _count(results: Path) -> Counter[str]:
+    """Count the tests of each module that passed."""
+    cases = ElementTree.parse(results).iter("testcase")
+    return Counter(
+        f"{case.attrib['classname'].replace('.', '/')}.py"
+        for case in cases
+        if not len(case)
+    )

@@ -44,8 +44,8 @@ def _counts(reports: Reports) -> Iterator[str]:
     if variants := set(_values("variant", reports)):
         failed = set(_values("variant", [one for one in reports if one.failed]))
         outcome = f"{len(failed)} failed" if failed else "all passed"
-        suites = len(set(_values("suite", reports)))
-        yield f"{len(variants)} variants, {suites} distinct suites, {outcome}"
+        modules = len(set(_values("module", reports)))
+        yield f"{len(variants)} variants, {modules} distinct test modules, {outcome}"
 
 
 def _times(reports: Iterable[pytest.TestReport]) -> Iterator[str]:

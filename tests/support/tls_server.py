@@ -15,7 +15,7 @@ from typing import NamedTuple
 import trustme
 
 from support.postgres import copy, make_template, run_server
-from support.services import PATIENCE_SECONDS
+from support.services import TIMEOUT_SECONDS
 
 HOST = "ep-cool-rain-a1b2c3.example.test"
 
@@ -88,7 +88,7 @@ class Front:
 
     def serve(self, client: socket.socket) -> None:
         """Note how a client begins, and pass on what it and the server say."""
-        client.settimeout(PATIENCE_SECONDS)
+        client.settimeout(TIMEOUT_SECONDS)
         # The type of a TLS record; PostgreSQL's own packets begin with their length.
         is_direct = client.recv(1, socket.MSG_PEEK) == b"\x16"
         if not is_direct:
@@ -106,7 +106,7 @@ class Front:
             self.hellos.append(Hello(is_direct, names[0], tls.selected_alpn_protocol()))
             server.connect(f"{self.servers.folder}/.s.PGSQL.{self.servers.valid}")
             while True:
-                readable, *_ = select([tls, server], [], [], PATIENCE_SECONDS)
+                readable, *_ = select([tls, server], [], [], TIMEOUT_SECONDS)
                 if not readable or not (said := readable[0].recv(65_536)):
                     return
                 if readable[0] is tls and tls.pending():

@@ -1,4 +1,4 @@
-"""What the workers of pytest-xdist share: whoever is first makes it."""
+"""What the workers of pytest-xdist share: the first that needs it makes it."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -22,6 +22,7 @@ class Answer(NamedTuple):
 TRY_AGAIN = Answer(503, True, "The database cannot answer now. Try again later.")
 UNAVAILABLE = Answer(503, False, "The database cannot answer.")
 CONFLICT = Answer(409, False, "The request conflicts with what is stored.")
+INVALID = Answer(422, False, "The request has a value that cannot be stored.")
 TOO_SLOW = Answer(504, False, "The database did not answer in time.")
 UNKNOWN = Answer(504, False, "It is unknown whether this took effect. Check first.")
 
@@ -89,6 +90,11 @@ ADVICE: dict[Reason, Advice] = {
         UNAVAILABLE,
         "a transaction waited without a statement: do slow work outside of it",
         ("25P03",),
+    ),
+    "invalid_value": Advice(
+        INVALID,
+        "a value is too long, too large or has a NUL: have the request's model check it",
+        ("22001", "22003", "22008", "22021", "22P05"),
     ),
     "lock_timeout": Advice(
         TRY_AGAIN,

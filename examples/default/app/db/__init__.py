@@ -2,6 +2,7 @@
 
 from .application import add_database
 from .check import ConnectionReport, check_connection
+from .checkouts import ConnectionLeak
 from .connection import (
     build_direct_engine,
     dispose_engine,
@@ -10,7 +11,8 @@ from .connection import (
     get_read_engine,
 )
 from .errors import DatabaseUnavailable, OutcomeUnknown
-from .monitoring import ConnectionLeak, PoolStats, check_connection_leaks
+from .leaks import check_connection_leaks
+from .monitoring import PoolStats
 from .retry import retry_transient
 from .session import (
     DbSession,

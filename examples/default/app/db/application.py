@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from prometheus_client import make_asgi_app
 from pydantic_settings import SettingsError
 
 from .check import check_connection
 from .connection import dispose_engine
 from .errors import DatabaseUnavailable, describe
-from .health import build_health_router
+from .gauges import build_metrics_app
+from .health import build_health_router, note_result
 from .problems import add_error_handlers
+from .route import remember_request
 from .settings import get_settings
 
 _ASGI = Callable[..., Awaitable[None]]
@@ -40,8 +41,9 @@ def add_database(app: FastAPI) -> None:
     app.include_router(APIRouter(lifespan=_lifespan))
     app.include_router(build_health_router())
     add_error_handlers(app)
+    app.add_middleware(remember_request)
     app.add_middleware(_shorten_start_failure)
-    app.mount("/metrics", make_asgi_app())
+    app.mount("/metrics", build_metrics_app())
 
 
 @asynccontextmanager
@@ -57,7 +59,7 @@ async def _check() -> None:
     try:
         # Twice, because the driver applies its timeout to each address of the host.
         async with asyncio.timeout(2 * get_settings().DB_CONNECT_TIMEOUT):
-            await check_connection()
+            note_result(await check_connection())
     except TimeoutError as error:
         raise DatabaseUnavailable("timeout") from error
 
@@ -69,7 +71,7 @@ def _shorten_start_failure(app: _ASGI) -> _ASGI:
     https://asgi.readthedocs.io/en/latest/specs/lifespan.html#startup-failed-send-event
     """
 
-    async def run(scope: dict[str, Any], receive: _ASGI, send: _ASGI) -> None:
+    def run(scope: dict[str, Any], receive: _ASGI, send: _ASGI) -> Awaitable[None]:
         async def shorten(event: dict[str, Any]) -> None:
             # The error that Starlette handles while it sends the event.
             error = sys.exception()
@@ -80,6 +82,6 @@ def _shorten_start_failure(app: _ASGI) -> _ASGI:
                     event["message"] = str(error)
             await send(event)
 
-        await app(scope, receive, shorten if scope["type"] == "lifespan" else send)
+        return app(scope, receive, shorten if scope["type"] == "lifespan" else send)
 
     return run

@@ -133,12 +133,13 @@ def _build_engine(
         statement_timeout=settings.DB_STATEMENT_TIMEOUT or math.inf,
         echo=settings.DB_ECHO,
     )
-    name_connection_failures(engine.sync_engine)
+    meter = measure(name)
+    name_connection_failures(engine.sync_engine, meter=meter)
     watch(
         engine.sync_engine,
         leak_after=settings.DB_LEAK_THRESHOLD,
         slow_after=settings.DB_SLOW_QUERY_THRESHOLD,
-        on_statement=measure(engine.sync_engine),
+        meter=meter,
     )
     return engine
 

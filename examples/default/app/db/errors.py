@@ -1,5 +1,6 @@
 """Give every failure its name: exceptions, and a line for the log."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
@@ -16,6 +17,7 @@ from .engine.failures import is_timeout, recognise
 from .engine.limits import CommitLost
 from .engine.reasons import Reason
 from .engine.watchdog import NoAnswer
+from .meter import Meter
 
 _BY_SQLSTATE: dict[str | None, Reason] = {
     sqlstate: reason for reason, row in ADVICE.items() for sqlstate in row.sqlstates
@@ -63,11 +65,16 @@ def translate_errors() -> Iterator[None]:
             raise
         if isinstance(error.orig, CommitLost):
             raise OutcomeUnknown from error
-        raise DatabaseUnavailable(_diagnose_loss(error.orig)) from error
+        raise DatabaseUnavailable(diagnose_loss(error.orig)) from error
 
 
-def name_connection_failures(engine: Engine) -> None:
-    """Turn every failure to connect into `DatabaseUnavailable`."""
+def name_connection_failures(engine: Engine, *, meter: Meter | None = None) -> None:
+    """Turn every failure to connect into `DatabaseUnavailable`.
+
+    Args:
+        engine: The engine that connects.
+        meter: Is told how long connecting took, or why it failed.
+    """
 
     @event.listens_for(engine, "do_connect")
     def connect(
@@ -76,10 +83,17 @@ def name_connection_failures(engine: Engine) -> None:
         arguments: tuple[Any, ...],
         parameters: dict[str, Any],
     ) -> Any:
+        started = time.monotonic()
         try:
-            return dialect.connect(*arguments, **parameters)
+            connection = dialect.connect(*arguments, **parameters)
         except (dialect.loaded_dbapi.Error, OSError) as error:
-            raise DatabaseUnavailable(_diagnose(error)) from error
+            reason = _diagnose(error)
+            if meter is not None:
+                meter.connect_failure(reason)
+            raise DatabaseUnavailable(reason) from error
+        if meter is not None:
+            meter.create(time.monotonic() - started)
+        return connection
 
 
 def find_reason(error: Exception) -> Reason | None:
@@ -91,7 +105,7 @@ def find_reason(error: Exception) -> Reason | None:
     if not isinstance(error, DBAPIError):
         return None
     if error.connection_invalidated:
-        return _diagnose_loss(error.orig)
+        return diagnose_loss(error.orig)
     return _BY_SQLSTATE.get(get_sqlstate(error.orig))
 
 
@@ -125,7 +139,7 @@ def _diagnose(error: Exception) -> Reason:
     return _BY_SQLSTATE.get(sqlstate) or recognise(error, is_answer=is_answer)
 
 
-def _diagnose_loss(error: BaseException | None) -> Reason:
+def diagnose_loss(error: BaseException | None) -> Reason:
     """Return why a connection was lost while it was in use, whatever the words are."""
     if isinstance(error, CommitLost):
         return "outcome_unknown"

@@ -13,8 +13,12 @@ from .check import ConnectionReport, check_connection
 from .connection import get_pool_stats
 from .engine.reasons import Reason
 from .errors import DatabaseUnavailable, find_reason
+from .meter import latest_check
 from .monitoring import PoolStats
 from .settings import get_settings
+
+FAILURE_SECONDS = 2.0
+"""How long readiness repeats at most that the database cannot be reached."""
 
 
 def build_health_router() -> APIRouter:
@@ -80,19 +84,35 @@ class _SharedCheck:
         # Not cancelled after the timeout: a driver may need seconds to give up on a
         # dead socket, and the next callers share this attempt instead of adding one.
         await asyncio.wait({running}, timeout=get_settings().DB_HEALTH_TIMEOUT)
-        if not running.done():
-            return "timeout"
-        try:
-            return running.result()
-        except (DatabaseUnavailable, DBAPIError) as error:
-            return find_reason(error) or "unavailable"
+        result: ConnectionReport | Reason = "timeout"
+        if running.done():
+            try:
+                result = running.result()
+            except (DatabaseUnavailable, DBAPIError) as error:
+                result = find_reason(error) or "unavailable"
+        note_result(result)
+        return result
 
     async def get_cached(self) -> ConnectionReport | Reason:
-        """Return the latest result, renewed after `DB_HEALTH_CACHE_TTL`."""
+        """Return the latest result, renewed after `DB_HEALTH_CACHE_TTL`.
+
+        A failure is renewed after two seconds, so that a recovery is noticed.
+        """
         if time.monotonic() >= self._expires:
             self._latest = await self.run()
-            self._expires = time.monotonic() + get_settings().DB_HEALTH_CACHE_TTL
+            lifetime = get_settings().DB_HEALTH_CACHE_TTL
+            if not isinstance(self._latest, ConnectionReport):
+                lifetime = min(lifetime, FAILURE_SECONDS)
+            self._expires = time.monotonic() + lifetime
         return self._latest
+
+
+def note_result(result: ConnectionReport | Reason) -> None:
+    """Keep what the metrics say about the latest check."""
+    latest_check.is_ready = isinstance(result, ConnectionReport)
+    # Behind a pooler there are fewer connections to the server than ours.
+    if isinstance(result, ConnectionReport) and not result.is_pooled:
+        latest_check.server_limit = result.max_connections
 
 
 def _retrieve_exception(future: asyncio.Future[ConnectionReport]) -> None:

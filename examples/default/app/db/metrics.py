@@ -1,59 +1,78 @@
 """Metrics for Prometheus, named after OpenTelemetry's semantic conventions."""
 
-from collections.abc import Callable, Iterator
-from weakref import WeakValueDictionary
+from prometheus_client import Counter, Histogram
 
-from prometheus_client import REGISTRY, Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-from sqlalchemy import Engine
+from .engine.reasons import Reason
+from .gauges import POOL, share_gauges
+from .meter import Meter
 
-from .monitoring import read_pool
-
-_engines: WeakValueDictionary[str, Engine] = WeakValueDictionary()
-
-# The buckets are those of the conventions for db.client.operation.duration:
 # https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
-_duration = Histogram(
+# The buckets are those of the conventions for db.client.operation.duration.
+_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
+
+_operation = Histogram(
     "db_client_operation_duration_seconds",
     "Duration of database statements.",
-    ["pool_name"],
-    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
+    [POOL],
+    buckets=_BUCKETS,
+)
+_create = Histogram(
+    "db_client_connection_create_time_seconds",
+    "Time that opening a connection took.",
+    [POOL],
+    buckets=_BUCKETS,
+)
+_use = Histogram(
+    "db_client_connection_use_time_seconds",
+    "Time between taking a connection and returning it.",
+    [POOL],
+    buckets=_BUCKETS,
+)
+_timeouts = Counter(
+    "db_client_connection_timeouts",
+    "Requests that waited for a connection in vain.",
+    [POOL],
+)
+_slow_queries = Counter(
+    "db_slow_queries",
+    "Statements that took longer than DB_SLOW_QUERY_THRESHOLD.",
+    [POOL],
+)
+_connect_failures = Counter(
+    "db_connect_failures",
+    "Connections that could not be opened.",
+    [POOL, "reason"],
+)
+_disconnects = Counter(
+    "db_disconnects",
+    "Connections that were lost while they were in use.",
+    [POOL, "reason"],
+)
+
+# These exist from the start, with 0: Prometheus does not see the first value of a series
+# as an increase.
+_COMMON: tuple[Reason, ...] = (
+    "disconnected",
+    "no_answer",
+    "not_ready",
+    "refused",
+    "timeout",
+    "too_many_connections",
 )
 
 
-class PoolCollector(Collector):
-    """Reads the pools when Prometheus asks, so nothing is counted in between."""
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the connections of each pool by state, and its limit."""
-        count = GaugeMetricFamily(
-            "db_client_connection_count",
-            "Connections of the pool.",
-            labels=["pool_name", "state"],
-        )
-        maximum = GaugeMetricFamily(
-            "db_client_connection_max",
-            "Connections that the pool opens at most; 0 is no limit.",
-            labels=["pool_name"],
-        )
-        for name, engine in list(_engines.items()):
-            stats = read_pool(engine.pool)
-            count.add_metric([name, "used"], stats.used)
-            count.add_metric([name, "idle"], stats.idle)
-            maximum.add_metric([name], stats.limit)
-        yield from (count, maximum)
-
-
-REGISTRY.register(PoolCollector())
-
-
-def measure(engine: Engine) -> Callable[[float], None]:
-    """Publish the pool of an engine.
-
-    Returns:
-        A function to call with the duration of each statement in seconds.
-    """
-    name = engine.pool.logging_name or "default"
-    _engines[name] = engine
-    return _duration.labels(name).observe
+def measure(pool: str) -> Meter:
+    """Return what publishes the measurements of a pool."""
+    share_gauges()
+    for reason in _COMMON:
+        _connect_failures.labels(pool, reason)
+        _disconnects.labels(pool, reason)
+    return Meter(
+        operation=_operation.labels(pool).observe,
+        create=_create.labels(pool).observe,
+        use=_use.labels(pool).observe,
+        timeout=_timeouts.labels(pool).inc,
+        slow_query=_slow_queries.labels(pool).inc,
+        connect_failure=lambda reason: _connect_failures.labels(pool, reason).inc(),
+        disconnect=lambda reason: _disconnects.labels(pool, reason).inc(),
+    )

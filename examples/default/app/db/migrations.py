@@ -8,6 +8,7 @@ from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
+from pydantic import Field
 from sqlalchemy import Connection, MetaData, event, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,7 +17,7 @@ from .connection import build_direct_engine
 from .engine import set_local
 from .engine.driver import get_sqlstate
 from .errors import DatabaseUnavailable, translate_errors
-from .settings import get_settings
+from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,23 @@ LOCK_KEY = int.from_bytes(b"alembic", "big")
 
 _POLL_SECONDS = 0.5
 _LOCK_NOT_AVAILABLE = "55P03"
+
+
+class MigrationSettings(Settings):
+    """The settings, with those that only migrations need."""
+
+    DB_MIGRATION_LOCK_TIMEOUT: float = Field(default=5, ge=0, le=86_400)
+    """When the server stops waiting for a lock that a migration needs.
+
+    By default 5: all queries of a table wait behind a waiting ALTER TABLE. This is less
+    than `DB_LOCK_TIMEOUT`, so that they still succeed.
+    """
+
+    DB_MIGRATION_WAIT_TIMEOUT: float = Field(default=600, gt=0, le=86_400)
+    """How long `alembic` waits for a migration that runs in another process.
+
+    By default 600: Kubernetes then calls a rollout failed.
+    """
 
 
 def run_migrations(metadata: MetaData, **options: Any) -> None:
@@ -58,7 +76,7 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
     except DBAPIError as error:
         if get_sqlstate(error.orig) != _LOCK_NOT_AVAILABLE:
             raise
-        seconds = get_settings().DB_MIGRATION_LOCK_TIMEOUT
+        seconds = MigrationSettings.read().DB_MIGRATION_LOCK_TIMEOUT
         raise CommandError(
             f"another transaction held a lock for more than {seconds:g} s: "
             "try again, or set DB_MIGRATION_LOCK_TIMEOUT higher"
@@ -67,7 +85,7 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
 
 def _build_engine() -> AsyncEngine:
     try:
-        settings = get_settings()
+        settings = MigrationSettings.read()
         # A limit that the role has would end a long CREATE INDEX.
         no_limits = {"statement_timeout": "0", "lock_timeout": "0"}
         server_settings = settings.get_server_settings() | no_limits
@@ -95,7 +113,7 @@ def _run_alone(connection: Connection, options: dict[str, Any]) -> None:
     _wait_for_lock(connection)
     # In transactions only: outside of one, CREATE INDEX CONCURRENTLY blocks nobody while
     # it waits, and would leave an invalid index behind.
-    timeout = f"{get_settings().DB_MIGRATION_LOCK_TIMEOUT}s"
+    timeout = f"{MigrationSettings.read().DB_MIGRATION_LOCK_TIMEOUT}s"
     event.listen(connection, "begin", set_local({"lock_timeout": timeout}))
     _run()
     connection.execute(select(func.pg_advisory_unlock(LOCK_KEY)))
@@ -108,7 +126,7 @@ def _wait_for_lock(connection: Connection) -> None:
     A blocking `pg_advisory_lock` would deadlock with CREATE INDEX CONCURRENTLY, which
     waits for all transactions that have a snapshot, and a statement that waits has one.
     """
-    timeout = get_settings().DB_MIGRATION_WAIT_TIMEOUT
+    timeout = MigrationSettings.read().DB_MIGRATION_WAIT_TIMEOUT
     deadline = time.monotonic() + timeout
     if _try_lock(connection):
         return

@@ -1,19 +1,21 @@
-"""Pool figures, connections held too long, slow queries."""
+"""How the pools are used, and which statements are slow."""
 
 import logging
 import math
-import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import astuple, dataclass
+from textwrap import shorten
+from typing import Any
 
 from sqlalchemy import Engine, Pool, event
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DisconnectionError
 
-from .callstack import CallStack, format_call_stack, get_call_stack
 from .engine.limits import LimitedDialect
 from .engine.pool import FairQueuePool
+from .errors import diagnose_loss
+from .leaks import count_held, watch_connections
+from .meter import Meter
+from .registry import list_pools
+from .route import describe_route, get_scope
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class PoolStats:
         used: Connections in use.
         idle: Connections that wait for use.
         overflow: Connections beyond `size`, closed when they are returned.
+        pending: Callers that wait for a connection.
     """
 
     size: int
@@ -35,36 +38,13 @@ class PoolStats:
     used: int
     idle: int
     overflow: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLeak:
-    """A connection that was not returned in time.
-
-    Attributes:
-        held_seconds: Seconds since it was taken.
-        stack: The call stack at checkout, innermost call first.
-    """
-
-    held_seconds: float
-    stack: str
-
-
-class _Held(NamedTuple):
-    pool: str | None
-    since: float
-    leak_after: float
-    stack: CallStack
-
-
-_held: dict[ConnectionPoolEntry, _Held] = {}
+    pending: int
 
 
 def read_pool(pool: Pool) -> PoolStats:
     """Return how the connections of a pool are used."""
     if not isinstance(pool, FairQueuePool):
-        used = sum(held.pool == pool.logging_name for held in list(_held.values()))
-        return PoolStats(size=0, limit=0, used=used, idle=0, overflow=0)
+        return PoolStats(0, 0, used=count_held(pool), idle=0, overflow=0, pending=0)
     return PoolStats(
         size=pool.size(),
         limit=pool.limit,
@@ -72,24 +52,23 @@ def read_pool(pool: Pool) -> PoolStats:
         idle=pool.checkedin(),
         # Below zero until the pool has opened all of its connections.
         overflow=max(0, pool.overflow()),
+        pending=pool.pending,
     )
 
 
-def check_connection_leaks(threshold: float | None = None) -> list[ConnectionLeak]:
-    """Return the connections that are held for too long, the oldest first.
+def read_pools() -> dict[str, PoolStats]:
+    """Return how the connections are used, of all pools with one name together.
 
-    Args:
-        threshold: Seconds; 0 returns every connection in use. By default
-            `DB_LEAK_THRESHOLD`.
+    Each event loop has pools of its own.
     """
-    now = time.monotonic()
-    leaks = []
-    for held in list(_held.values()):
-        seconds = now - held.since
-        limit = held.leak_after if threshold is None else threshold
-        if seconds >= limit and (held.leak_after or threshold is not None):
-            leaks.append(ConnectionLeak(seconds, format_call_stack(held.stack)))
-    return sorted(leaks, key=lambda leak: leak.held_seconds, reverse=True)
+    found: dict[str, PoolStats] = {}
+    for pool in list_pools():
+        name, stats = pool.logging_name or "default", read_pool(pool)
+        if (other := found.get(name)) is not None:
+            sums = zip(astuple(stats), astuple(other), strict=True)
+            stats = PoolStats(*map(sum, sums))
+        found[name] = stats
+    return found
 
 
 def watch(
@@ -97,7 +76,7 @@ def watch(
     *,
     leak_after: float,
     slow_after: float,
-    on_statement: Callable[[float], None] | None = None,
+    meter: Meter,
 ) -> None:
     """Record who holds connections, and how long statements take.
 
@@ -106,52 +85,41 @@ def watch(
         leak_after: Seconds after which a held connection counts as leaked; 0 records no
             call stacks and reports none.
         slow_after: Seconds after which a statement is logged; 0 logs none.
-        on_statement: Called with the duration of each statement in seconds.
+        meter: Is told what happens.
     """
-    _watch_connections(engine, leak_after)
-    _watch_statements(engine, slow_after, on_statement)
-
-
-def _watch_connections(engine: Engine, leak_after: float) -> None:
+    watch_connections(engine, leak_after=leak_after, on_return=meter.use)
+    slow_after = slow_after or math.inf
     name = engine.pool.logging_name
 
-    @event.listens_for(engine, "checkout")
-    def checkout(_: object, entry: ConnectionPoolEntry, _proxy: object) -> None:
-        stack = get_call_stack() if leak_after else ()
-        _held[entry] = _Held(name, time.monotonic(), leak_after, stack)
-
-    @event.listens_for(engine, "checkin")
-    def checkin(_: object, entry: ConnectionPoolEntry) -> None:
-        held = _held.pop(entry, None)
-        if held is None or not leak_after:
-            return
-        seconds = time.monotonic() - held.since
-        if seconds >= leak_after:
-            stack = format_call_stack(held.stack)
-            logger.warning("connection held for %.1f s, taken at\n%s", seconds, stack)
-
-    @event.listens_for(engine, "detach")
-    def detach(_: object, entry: ConnectionPoolEntry) -> None:
-        _held.pop(entry, None)
-
-
-def _watch_statements(
-    engine: Engine,
-    slow_after: float,
-    on_statement: Callable[[float], None] | None,
-) -> None:
-    slow_after = slow_after or math.inf
-
-    def finish(statement: str, seconds: float) -> None:
-        if on_statement is not None:
-            on_statement(seconds)
+    def finish(statement: str, seconds: float, cursor: Any) -> None:
+        meter.operation(seconds)
         if seconds >= slow_after:
-            logger.warning("slow query, %.3f s: %s", seconds, statement)
+            meter.slow_query()
+            _log_slow_query(statement, seconds, cursor.rowcount, name)
 
     if isinstance(engine.dialect, LimitedDialect):
         engine.dialect.on_statement = finish
+    if isinstance(engine.pool, FairQueuePool):
+        engine.pool.on_timeout = meter.timeout
+
+    @event.listens_for(engine, "invalidate")
+    def invalidate(_: object, _entry: object, error: BaseException | None) -> None:
+        # That one was found stale before anybody got it.
+        if error is not None and not isinstance(error, DisconnectionError):
+            meter.disconnect(diagnose_loss(error))
 
 
-if hasattr(os, "register_at_fork"):
-    # A forked child does not have the connections of its parent.
-    os.register_at_fork(after_in_child=_held.clear)
+def _log_slow_query(
+    statement: str,
+    seconds: float,
+    rows: int,
+    pool: str | None,
+) -> None:
+    parts = [f"slow query, {seconds:.3f} s"]
+    if rows >= 0:
+        parts.append(f"{rows} rows")
+    parts.append(f"pool {pool}")
+    if route := describe_route(get_scope()):
+        parts.append(route)
+    text = shorten(statement, 2000, placeholder=" ...")
+    logger.warning("%s: %s", ", ".join(parts), text)

@@ -32,6 +32,12 @@ def pop_engines() -> list[AsyncEngine]:
         return [_engines.pop(key) for key in keys]
 
 
+def list_pools() -> list[Pool]:
+    """Return the pools of all engines whose event loops are not closed."""
+    found = list(_engines.items())
+    return [engine.pool for (loop, _), engine in found if not _is_closed(loop)]
+
+
 def _get_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
@@ -45,9 +51,13 @@ def _forget_closed_loops() -> None:
     Nobody can use or close their connections any more.
     """
     for loop, name in list(_engines):
-        if loop is not None and loop.is_closed():
+        if _is_closed(loop):
             engine = _engines.pop((loop, name)).sync_engine
             engine.dispose(close=False)
+
+
+def _is_closed(loop: asyncio.AbstractEventLoop | None) -> bool:
+    return loop is not None and loop.is_closed()
 
 
 def _forget_engines() -> None:

@@ -1,7 +1,7 @@
 """Settings from the environment and from `.env`."""
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -134,19 +134,6 @@ class Settings(BaseSettings):
     By default 60: such a session holds its locks and keeps a compute awake.
     """
 
-    DB_MIGRATION_LOCK_TIMEOUT: float = Field(default=5, ge=0, le=86_400)
-    """When the server stops waiting for a lock that a migration needs.
-
-    By default 5: all queries of a table wait behind a waiting ALTER TABLE. This is less
-    than `DB_LOCK_TIMEOUT`, so that they still succeed.
-    """
-
-    DB_MIGRATION_WAIT_TIMEOUT: float = Field(default=600, gt=0, le=86_400)
-    """How long `alembic` waits for a migration that runs in another process.
-
-    By default 600: Kubernetes then calls a rollout failed.
-    """
-
     DB_SSL_ROOT_CERT: FilePath | None = None
     """The CA file that verifies the server. By default certifi's."""
 
@@ -160,7 +147,10 @@ class Settings(BaseSettings):
     """How long a health check waits. By default 2: probes commonly give up after 3."""
 
     DB_HEALTH_CACHE_TTL: float = Field(default=2, ge=0, le=86_400)
-    """How long readiness repeats its answer. Above 300, Neon sleeps under a probe."""
+    """How long readiness repeats that the database answers, without asking again.
+
+    By default 2. Above 300, Neon can suspend an idle compute in spite of a probe.
+    """
 
     DB_APPLICATION_NAME: str = Field(
         default="my-api",
@@ -174,6 +164,24 @@ class Settings(BaseSettings):
         if not value.get_secret_value().strip():
             raise ValueError("set DB_URL to your PostgreSQL connection string")
         return value
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the settings of this class now.
+
+        Raises:
+            pydantic_settings.SettingsError: A variable is missing or out of bounds.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = (
+                f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}"
+                for fault in error.errors()
+                # Only says that another setting is wrong, on which a default depends.
+                if fault["type"] != "default_factory_not_called"
+            )
+            raise SettingsError("; ".join(faults)) from None
 
     @property
     def is_production(self) -> bool:
@@ -197,13 +205,4 @@ def get_settings() -> Settings:
     Raises:
         pydantic_settings.SettingsError: A variable is missing or out of bounds.
     """
-    try:
-        return Settings()
-    except ValidationError as error:
-        faults = (
-            f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-            # Only says that another setting is wrong, on which a default depends.
-            if fault["type"] != "default_factory_not_called"
-        )
-        raise SettingsError("; ".join(faults)) from None
+    return Settings.read()

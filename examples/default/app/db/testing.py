@@ -54,17 +54,21 @@ async def execute(statement: str) -> None:
 @contextmanager
 def _without_settings() -> Iterator[None]:
     """Remove the environment's settings and `.env`, and restore them at the end."""
-    names = set(Settings.model_fields)
-    for field in Settings.model_fields.values():
+    kinds: list[type[Settings]] = [Settings, *Settings.__subclasses__()]
+    names = set[str]()
+    for name, field in (item for kind in kinds for item in kind.model_fields.items()):
+        names.add(name)
         if isinstance(field.validation_alias, AliasChoices):
             names |= {str(choice) for choice in field.validation_alias.choices}
     removed = {name: os.environ.pop(name) for name in names & os.environ.keys()}
-    env_file = Settings.model_config.get("env_file")
-    Settings.model_config["env_file"] = None
+    env_files = {kind: kind.model_config.get("env_file") for kind in kinds}
+    for kind in kinds:
+        kind.model_config["env_file"] = None
     try:
         yield
     finally:
-        Settings.model_config["env_file"] = env_file
+        for kind, env_file in env_files.items():
+            kind.model_config["env_file"] = env_file
         os.environ.pop("DB_URL", None)
         os.environ.update(removed)
         get_settings.cache_clear()

@@ -34,8 +34,9 @@ async def table(
 ) -> AsyncIterator[None]:
     """Make a table for one test, with one row."""
     configure(DB_POOL_SIZE=1)
-    await execute("CREATE TABLE number (n integer PRIMARY KEY)")
-    await execute("INSERT INTO number VALUES (1)")
+    await execute(
+        "CREATE TABLE number (n integer PRIMARY KEY); INSERT INTO number VALUES (1)"
+    )
     yield
     await execute("DROP TABLE number")
 

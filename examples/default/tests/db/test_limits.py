@@ -38,11 +38,21 @@ def proxy(
     configure: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Proxy]:
-    """Connect by way of a proxy, with one connection and little time."""
-    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.1)
+    """Connect by way of a proxy, with one connection."""
     with run_proxy(database) as proxy:
-        configure(DB_URL=proxy.url, DB_STATEMENT_TIMEOUT=0.3, DB_POOL_SIZE=1)
+        configure(DB_URL=proxy.url, DB_POOL_SIZE=1)
         yield proxy
+
+
+@pytest.fixture
+def limit(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Set how long the client waits for statements from now on, in seconds."""
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 0)
+
+    def set_limit(seconds: float) -> None:
+        monkeypatch.setattr(get_engine().dialect, "statement_timeout", seconds)
+
+    return set_limit
 
 
 async def count() -> int:
@@ -57,39 +67,50 @@ async def insert() -> None:
         await session.scalar(text("INSERT INTO number VALUES (1) RETURNING n"))
 
 
-async def test_a_statement_that_is_never_answered_ends(proxy: Proxy) -> None:
+async def test_a_statement_that_is_never_answered_ends(
+    proxy: Proxy,
+    limit: Callable[[float], None],
+) -> None:
     await count()
     proxy.lose_answers(b"INSERT", "silence")
+    limit(0.05)
 
     with pytest.raises(DatabaseUnavailable) as unavailable:
         await insert()
     proxy.mend()
+    limit(30)
 
     assert unavailable.value.reason == "no_answer"
     assert await count() == 0
     assert get_pool_stats().used == 0
 
 
-async def test_a_wait_that_ends_leaves_the_connection_alone(proxy: Proxy) -> None:
+async def test_a_wait_that_ends_leaves_the_connection_alone(
+    limit: Callable[[float], None],
+) -> None:
     async with get_session() as session:
         pid = await session.scalar(text("SELECT pg_backend_pid()"))
-        await session.scalar(text("SELECT pg_sleep(0.2)"))
-        await session.scalar(text("SELECT pg_sleep(0.2)"))
-        await session.scalar(text("SELECT pg_sleep(0.2)"))
+        limit(0.5)
+        await session.scalar(text("SELECT pg_sleep(0.3)"))
+        await session.scalar(text("SELECT pg_sleep(0.3)"))
 
     async with get_session() as session:
         assert await session.scalar(text("SELECT pg_backend_pid()")) == pid
 
 
-async def test_a_slow_statement_can_be_given_more_time(proxy: Proxy) -> None:
+async def test_a_slow_statement_can_be_given_more_time(
+    limit: Callable[[float], None],
+) -> None:
     async with get_session() as session:
-        await set_statement_timeout(session, 5)
-        await session.scalar(text("SELECT pg_sleep(0.6)"))
+        await set_statement_timeout(session, 30)
+        limit(0.05)
+        await session.scalar(text("SELECT pg_sleep(0.2)"))
 
 
 @pytest.mark.parametrize("fault", ["silence", "cut"])
 async def test_a_commit_that_is_not_confirmed_is_not_repeated(
     proxy: Proxy,
+    limit: Callable[[float], None],
     fault: Fault,
 ) -> None:
     attempts = 0
@@ -100,11 +121,14 @@ async def test_a_commit_that_is_not_confirmed_is_not_repeated(
         attempts += 1
         await insert()
 
+    await count()
     proxy.lose_answers(b"COMMIT", fault)
+    limit(0.5)
 
     with pytest.raises(OutcomeUnknown):
         await create()
     proxy.mend()
+    limit(30)
 
     assert attempts == 1
     assert await count() == 1

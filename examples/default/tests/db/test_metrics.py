@@ -1,19 +1,51 @@
 """What Prometheus reads is what the pool does."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.db import get_engine, get_read_engine
+from app.db import (
+    DatabaseUnavailable,
+    dispose_engine,
+    get_engine,
+    get_read_engine,
+)
+from app.db.gauges import POOL, STATE
+from app.db.health import note_result
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
 
-def read(name: str, pool_name: str = "primary", **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(name, {"pool_name": pool_name, **labels})
+def read(name: str, pool: str = "primary", **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, {POOL: pool, **labels})
+
+
+def count(state: str, pool: str = "primary") -> float | None:
+    return read("db_client_connection_count", pool, **{STATE: state})
+
+
+def count_events() -> dict[str, float | None]:
+    """Return how often each of the things has happened that are counted."""
+    return {
+        "created": read("db_client_connection_create_time_seconds_count"),
+        "used": read("db_client_connection_use_time_seconds_count"),
+        "statements": read("db_client_operation_duration_seconds_count"),
+        "timeouts": read("db_client_connection_timeouts_total"),
+        "slow": read("db_slow_queries_total"),
+        "refused": read("db_connect_failures_total", reason="refused"),
+        "lost": read("db_disconnects_total", reason="disconnected"),
+    }
+
+
+def since(before: dict[str, float | None]) -> dict[str, float]:
+    """Return what has been counted since then, and not what has not changed."""
+    now = {name: (value or 0) for name, value in count_events().items()}
+    return {name: n for name in now if (n := now[name] - (before[name] or 0))}
 
 
 async def test_the_connections_of_the_pool_are_counted(
@@ -22,21 +54,38 @@ async def test_the_connections_of_the_pool_are_counted(
     configure(DB_POOL_SIZE=2)
 
     async with get_engine().connect():
-        used = read("db_client_connection_count", state="used")
+        used, leaked = count("used"), read("db_leaked_connections")
+
+    assert (used, leaked) == (1, 0)
+    assert (count("used"), count("idle")) == (0, 1)
+    assert read("db_client_connection_max") == 2
+    assert read("db_client_connection_pending_requests") == 0
+
+
+async def test_after_dispose_there_is_a_new_pool() -> None:
+    async with get_engine().connect():
+        pass
+    await dispose_engine()
+
+    disposed = count("idle")
+    async with get_engine().connect():
+        used = count("used")
+
+    assert disposed is None
+    assert used == 1
+    assert read("db_client_connection_max") == 3
+
+
+async def test_without_a_pool_the_connections_in_use_are_counted(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOL_SIZE=0)
+
+    async with get_engine().connect():
+        used = count("used")
 
     assert used == 1
-    assert read("db_client_connection_count", state="idle") == 1
-    assert read("db_client_connection_max") == 2
-
-
-async def test_statements_are_timed() -> None:
-    name = "db_client_operation_duration_seconds_count"
-    before = read(name) or 0
-
-    async with get_engine().connect() as connection:
-        await connection.execute(text("SELECT 1"))
-
-    assert read(name) == before + 1
+    assert (count("used"), read("db_client_connection_max")) == (0, 0)
 
 
 async def test_the_replica_has_a_name_of_its_own(
@@ -45,6 +94,62 @@ async def test_the_replica_has_a_name_of_its_own(
     configure(DB_REPLICA_URL=os.environ["DB_URL"])
 
     async with get_engine().connect(), get_read_engine().connect():
-        used = read("db_client_connection_count", "replica", state="used")
+        used = count("used", "replica")
 
     assert used == 1
+
+
+async def test_connections_and_statements_are_timed(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_SLOW_QUERY_THRESHOLD=0.01)
+    before = count_events()
+
+    async with get_engine().connect() as connection:
+        await connection.execute(text("SELECT 1"))
+        await connection.execute(text("SELECT pg_sleep(0.01)"))
+
+    assert since(before) == {"created": 1, "used": 1, "statements": 2, "slow": 1}
+
+
+async def test_waiting_in_vain_is_counted_also_after_the_pool_was_emptied(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOL_SIZE=1, DB_POOL_TIMEOUT=0.001)
+    await get_engine().dispose()
+    before = count_events()
+
+    async with get_engine().connect():
+        engine = get_engine()
+        with pytest.raises(PoolTimeoutError):
+            await engine.connect().start()
+
+    assert since(before) == {"created": 1, "used": 1, "timeouts": 1}
+
+
+async def test_why_connections_fail_and_are_lost_is_counted(
+    configure: Callable[..., None],
+    execute: Callable[[str], Awaitable[None]],
+) -> None:
+    engine = get_engine()
+    before = count_events()
+
+    async with engine.connect() as connection:
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+        await execute(f"SELECT pg_terminate_backend({pid})")
+        with pytest.raises(DBAPIError):
+            await connection.execute(text("SELECT 1"))
+    lost = since(before)
+    await dispose_engine()
+    configure(DB_URL="postgresql://127.0.0.1:1/database")
+    with pytest.raises(DatabaseUnavailable):
+        await get_engine().connect().start()
+
+    assert lost == {"created": 1, "used": 1, "statements": 1, "lost": 1}
+    assert since(before) == lost | {"refused": 1}
+
+
+async def test_the_latest_check_is_published() -> None:
+    note_result("refused")
+
+    assert REGISTRY.get_sample_value("db_ready") == 0

@@ -90,8 +90,6 @@ def test_no_secret_is_in_a_repr_or_an_error(monkeypatch: pytest.MonkeyPatch) -> 
         ("DB_LEAK_THRESHOLD", "-1"),
         ("DB_HEALTH_TIMEOUT", "0"),
         ("DB_HEALTH_CACHE_TTL", "-1"),
-        ("DB_MIGRATION_LOCK_TIMEOUT", "-1"),
-        ("DB_MIGRATION_WAIT_TIMEOUT", "0"),
         ("DB_SSL_ROOT_CERT", "/no/such/ca.pem"),
         ("DB_APPLICATION_NAME", "ü"),
     ],

@@ -27,6 +27,7 @@ Reason = Literal[
     "exclusion_violation",
     "foreign_key_violation",
     "idle_in_transaction",
+    "invalid_value",
     "lock_timeout",
     "not_null_violation",
     "out_of_memory",

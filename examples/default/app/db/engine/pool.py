@@ -4,7 +4,8 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -34,6 +35,7 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         # Reentrant: a connection that is garbage-collected meanwhile is put back from
         # here.
         self._lock = threading.RLock()
+        self.on_timeout: Callable[[], None] = lambda: None
 
     def empty(self) -> bool:
         """Whether no connection is idle."""
@@ -46,6 +48,10 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
     def qsize(self) -> int:
         """Return the number of idle connections."""
         return len(self._idle)
+
+    def count_waiters(self) -> int:
+        """Return the number of callers that wait for a connection."""
+        return len(self._waiters)
 
     def put_nowait(self, item: ConnectionPoolEntry) -> None:
         """Give a connection to the first waiter, or keep it.
@@ -109,6 +115,7 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
                     self._leave(waiter)
                     raise
         except TimeoutError:
+            self.on_timeout()
             raise Empty from None
 
     def _hand_over(self, item: ConnectionPoolEntry) -> bool:
@@ -154,3 +161,24 @@ class FairQueuePool(AsyncAdaptedQueuePool):
     ) -> None:
         super().__init__(creator, pool_size, max_overflow, **options)
         self.limit = pool_size + max_overflow
+        self._queue = cast("FairQueue", self._pool)
+
+    @property
+    def pending(self) -> int:
+        """The number of callers that wait for a connection."""
+        return self._queue.count_waiters()
+
+    @property
+    def on_timeout(self) -> Callable[[], None]:
+        """Called when a caller has waited for a connection in vain."""
+        return self._queue.on_timeout
+
+    @on_timeout.setter
+    def on_timeout(self, callback: Callable[[], None]) -> None:
+        self._queue.on_timeout = callback
+
+    def recreate(self) -> "FairQueuePool":
+        """Return an empty pool like this one: `dispose` puts it in its place."""
+        pool = cast("FairQueuePool", super().recreate())
+        pool.on_timeout = self.on_timeout
+        return pool

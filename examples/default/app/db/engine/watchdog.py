@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 import time
 from contextlib import suppress
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Self
 from sqlalchemy.pool import PoolProxiedConnection
 
 from . import driver
+from .background import BackgroundThread
 from .recycle import watch_socket
 
 # Seconds between two looks at the waits.
@@ -77,13 +77,8 @@ class _Watchdog:
     """The waits of this process, and the thread that ends those that are over."""
 
     def __init__(self) -> None:
-        self._waits: set[Wait] = set()
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
-        # Whether the thread must be woken, or started, when a wait begins.
-        self._is_idle = True
-        self._is_stopping = False
+        self._thread = BackgroundThread(self._end_overdue)
+        self.forget()
 
     def __contains__(self, wait: Wait) -> bool:
         return wait in self._waits
@@ -91,46 +86,21 @@ class _Watchdog:
     def add(self, wait: Wait) -> None:
         self._waits.add(wait)
         if self._is_idle:
-            self.wake_up()
+            self._thread.wake_up()
 
     def remove(self, wait: Wait) -> None:
         self._waits.discard(wait)
 
-    def wake_up(self) -> None:
-        """Have the thread look at the waits."""
-        with self._lock:
-            if self._thread is None:
-                self._is_stopping = False
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
-        self._wake.set()
-
-    def stop(self) -> None:
-        """End the thread. `resume` or the next wait starts another one."""
-        with self._lock:
-            if self._thread is not None:
-                self._is_stopping = True
-                self._wake.set()
-                self._thread.join()
-                self._thread = None
-                self._is_idle = True
-
-    def resume(self) -> None:
-        """Watch the waits that began before `stop`."""
-        if self._waits:
-            self.wake_up()
-
-    def _run(self) -> None:
-        while not self._is_stopping:
-            # In this order: a wait that is added from here on wakes the thread.
-            self._is_idle = True
-            pause = self._end_overdue()
-            self._is_idle = pause is None
-            self._wake.wait(pause)
-            self._wake.clear()
+    def forget(self) -> None:
+        """Leave the waits to the parent, which has the connections."""
+        self._waits: set[Wait] = set()
+        # Whether the thread must be woken, or started, when a wait begins.
+        self._is_idle = True
 
     def _end_overdue(self) -> float | None:
         """Return the seconds until the next look, or None when nothing waits."""
+        # In this order: a wait that is added from here on wakes the thread.
+        self._is_idle = True
         if not (waits := list(self._waits)):
             return None
         now = time.monotonic()
@@ -139,23 +109,12 @@ class _Watchdog:
                 # A connection that was closed meanwhile has no socket.
                 with suppress(Exception):
                     wait.end()
+        self._is_idle = False
         rest = min(wait.expires for wait in waits) - now
         return min(max(rest, _SHORTEST), _LONGEST)
 
 
 _watchdog = _Watchdog()
 
-
-def _replace_watchdog() -> None:
-    """Leave the waits to the parent, which has the connections."""
-    global _watchdog
-    _watchdog = _Watchdog()
-
-
 if hasattr(os, "register_at_fork"):
-    # The thread ends before a fork, because a child inherits locks but no threads.
-    os.register_at_fork(
-        before=lambda: _watchdog.stop(),
-        after_in_parent=lambda: _watchdog.resume(),
-        after_in_child=_replace_watchdog,
-    )
+    os.register_at_fork(after_in_child=_watchdog.forget)

@@ -1,0 +1,64 @@
+"""Threads that work beside the application, and that end before a fork."""
+
+import os
+import threading
+from collections.abc import Callable
+
+
+class BackgroundThread:
+    """A thread that calls a function again and again, from the first `wake_up`.
+
+    It ends before a fork and starts again in the parent: a child inherits locks, but no
+    threads. Keep one for the life of the process.
+    """
+
+    def __init__(self, step: Callable[[], float | None]) -> None:
+        """Prepare the thread.
+
+        Args:
+            step: Does the work that is due. Returns the seconds until it is to be
+                called again, or None if that is not before the next `wake_up`.
+        """
+        self._step = step
+        self._thread: threading.Thread | None = None
+        self._reset()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._pause,
+                after_in_parent=self._resume,
+                after_in_child=self._reset,
+            )
+
+    def wake_up(self) -> None:
+        """Have the function called now."""
+        with self._lock:
+            if self._thread is None:
+                self._is_stopping = False
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            self._wake.wait(self._step())
+            self._wake.clear()
+
+    def _pause(self) -> None:
+        with self._lock:
+            self._must_resume = self._thread is not None
+            if self._thread is not None:
+                self._is_stopping = True
+                self._wake.set()
+                self._thread.join()
+                self._thread = None
+
+    def _resume(self) -> None:
+        if self._must_resume:
+            self.wake_up()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread = None
+        self._is_stopping = False
+        self._must_resume = False

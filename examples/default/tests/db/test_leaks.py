@@ -1,0 +1,112 @@
+"""Leaks name the code that caused them, once while they last and once at their end."""
+
+from collections.abc import Callable, Iterator
+from logging import LogRecord
+from logging.handlers import QueueHandler
+from queue import SimpleQueue
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+from sqlalchemy import text
+
+from app.db import (
+    DbSession,
+    add_database,
+    check_connection_leaks,
+    checkouts,
+    get_engine,
+)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
+
+Reports = SimpleQueue[LogRecord]
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app = FastAPI()
+    add_database(app)
+
+    @app.get("/leaks/{number}")
+    async def find_leaks(session: DbSession, number: int) -> list[str]:
+        await session.execute(text("SELECT 1"))
+        return [str(leak) for leak in check_connection_leaks(threshold=0)]
+
+    return app
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    """What is logged about leaks. They are reported by a thread."""
+    reports: Reports = SimpleQueue()
+    handler = QueueHandler(reports)
+    checkouts.logger.addHandler(handler)
+    yield reports
+    checkouts.logger.removeHandler(handler)
+
+
+async def test_a_leak_shows_who_took_the_connection() -> None:
+    async with get_engine().connect():
+        leaks = check_connection_leaks(threshold=0)
+        by_default = check_connection_leaks()
+
+    (leak,) = leaks
+    assert leak.pool == "primary"
+    assert leak.held_seconds > 0
+    assert leak.holder.startswith("task ")
+    assert leak.route is None
+    assert "test_a_leak_shows_who_took" in leak.stack
+    assert "sqlalchemy" not in leak.stack
+    assert not by_default
+    assert not check_connection_leaks(threshold=0)
+
+
+async def test_a_leak_in_a_request_shows_its_route(client: AsyncClient) -> None:
+    response = await client.get("/leaks/7")
+
+    (leak,) = response.json()
+    assert leak.endswith(" in GET /leaks/{number}")
+
+
+async def test_a_leak_is_logged_while_it_lasts_and_when_it_ends(
+    configure: Callable[..., None],
+    reports: Reports,
+) -> None:
+    configure(DB_LEAK_THRESHOLD=0.01)
+
+    async with get_engine().connect():
+        during = reports.get(timeout=10).getMessage()
+        is_logged_once = reports.empty()
+    after = reports.get(timeout=10).getMessage()
+
+    assert during.startswith("connection of the pool primary held for 0.0 s by ")
+    assert "in test_a_leak_is_logged_while_it_lasts" in during
+    assert is_logged_once
+    assert " came back, taken at " in after
+    assert after.endswith(" in test_a_leak_is_logged_while_it_lasts_and_when_it_ends")
+    assert reports.empty()
+
+
+async def test_a_connection_that_is_returned_in_time_is_not_logged(
+    configure: Callable[..., None],
+    reports: Reports,
+) -> None:
+    configure(DB_LEAK_THRESHOLD=5)
+
+    async with get_engine().connect():
+        pass
+
+    assert reports.empty()
+
+
+async def test_leaks_are_not_tracked_when_the_threshold_is_0(
+    configure: Callable[..., None],
+    reports: Reports,
+) -> None:
+    configure(DB_LEAK_THRESHOLD=0)
+
+    async with get_engine().connect():
+        assert not check_connection_leaks()
+
+    assert reports.empty()
