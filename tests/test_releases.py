@@ -13,6 +13,7 @@ from questionnaire import ANSWERS_FILE
 from support.edits import edit
 from support.hooks import write
 from support.hosts import read_host
+from support.imports import Files
 from support.processes import Run
 from support.releases import (
     EARLIER,
@@ -28,7 +29,7 @@ from support.releases import (
     update_here,
 )
 from support.rendering import quick_updates
-from support.suites import Files, Runner, suite_of_the_user
+from support.suites import Runner, suite_of_the_user
 from support.variants import ROOT, Answers, Render, all_variants, recorded
 
 pytestmark = pytest.mark.thorough

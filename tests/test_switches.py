@@ -14,10 +14,11 @@ import pytest
 from questionnaire import ANSWERS_FILE
 from support.edits import edit, write_code
 from support.hosts import read_host
+from support.imports import Files
 from support.processes import Run
 from support.releases import commit, conflicts, git, start_project, update_here
 from support.rendering import quick_updates
-from support.suites import Files, Runner, suite_of_the_user
+from support.suites import Runner, suite_of_the_user
 from support.variants import (
     Answer,
     Answers,
