@@ -18,6 +18,7 @@ from support.databases import make_database, stop_syncing
 from support.load import Report, Start, start_processes
 from support.pairs import PAIRS, pair_id
 from support.processes import Run, inherited
+from support.releases import make_releases
 from support.rendering import quick_copier
 from support.summary import summarize
 from support.variants import QUESTIONS, ROOT, Answer, Render
@@ -102,6 +103,15 @@ def render(template: Path, shared: Path, copie_session: Copie) -> Render:
         return project
 
     return render_once
+
+
+@pytest.fixture(scope="session")
+def releases(
+    run: Run, template: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The template in a git repository with two releases."""
+    folder = tmp_path_factory.mktemp("releases") / "repository"
+    return publish(make_releases(run, template, folder), shared / "releases")
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,18 @@
 """Updates leave alone what the user deleted, and what was there before the layer."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
-from support.hosts import COPIER, Files, add_layer, read_host, write_host
+from support.hosts import Files, read_host, write_host
 from support.processes import Run
-from support.releases import LINE, changes, commit, make_releases, start_repository
+from support.releases import LINE, changes, commit, copier, copy_here, start_repository
 from support.releases import update as run_update
+from support.rendering import quick_updates
 from support.variants import recorded
-from support.workers import publish
 
 pytestmark = pytest.mark.thorough
 
@@ -61,15 +61,6 @@ Copy = Callable[[Files, str], dict[str, bytes]]
 Update = Callable[..., "CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
-def releases(
-    run: Run, template: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The template in a git repository with two releases."""
-    folder = tmp_path_factory.mktemp("releases") / "repository"
-    return publish(make_releases(run, template, folder), shared / "releases")
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The folder of the project."""
@@ -79,8 +70,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def deleted(run: Run, releases: Path, project: Path) -> None:
     """Make a project of the first release, and delete what its team does not need."""
-    copy = (COPIER, "copy", "--defaults", "--vcs-ref=v1.0.0", releases, project)
-    assert run(*copy, cwd=project.parent).returncode == 0
+    copy_here(releases, project, "--vcs-ref=v1.0.0")
     start_repository(run, project)
     for name in DELETED:
         (project / name).unlink()
@@ -96,29 +86,37 @@ def copy(run: Run, releases: Path, project: Path) -> Copy:
 
     def copy_into(files: Files, package: str) -> dict[str, bytes]:
         before = read_host(write_host(project, files))
-        copied = add_layer(run, project, releases, "--vcs-ref=v1.0.0", package=package)
-        assert copied.returncode == 0, copied.stderr
+        answers = {"scaffold": "layer", "package": package}
+        copy_here(releases, project, "--vcs-ref=v1.0.0", **answers)
         start_repository(run, project)
         return before
 
     return copy_into
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quickly() -> Iterator[None]:
+    with quick_updates():
+        yield
+
+
 @pytest.fixture
-def update(run: Run, project: Path) -> Update:
+def update(project: Path) -> Update:
     """Update the project to the second release, with answers that change."""
 
     def update_project(**answers: object) -> "CompletedProcess[str]":
-        return run_update(run, project, **answers)
+        data = [f"--data={name}={answer}" for name, answer in answers.items()]
+        code, printed = copier("update", "--defaults", *data, project)
+        return CompletedProcess([], code, "", printed)
 
     return update_project
 
 
 @pytest.mark.usefixtures("deleted")
 def test_an_update_changes_what_is_there_and_leaves_out_what_is_deleted(
-    run: Run, project: Path, update: Update
+    run: Run, project: Path
 ) -> None:
-    updated = update()
+    updated = run_update(run, project)
 
     assert updated.returncode == 0, updated.stderr
     changed = changes(run, project)

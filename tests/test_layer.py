@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from support.hosts import (
-    FULL_STACK,
     PLAIN,
     Files,
     add_layer,
@@ -266,24 +265,6 @@ def test_the_two_lines_that_are_printed_connect_a_service_with_its_own_lifespan(
     ]
 
 
-def test_the_handlers_of_a_full_stack_template_take_its_session_as_they_are(
-    run: Run, copy: Copy, host: Path, database_url: str
-) -> None:
-    write_host(host, FULL_STACK)
-    copy(mode="sync", driver="psycopg", models="sqlmodel", migrations="false")
-
-    replace_line(
-        host / "app/api/deps.py",
-        "SessionDep = Annotated[Session, Depends(get_db)]",
-        "from app.db import DbSession as SessionDep",
-    )
-    command = (sys.executable, "-m", "pytest", "tests/test_items.py")
-    suite = run(*command, cwd=host, DATABASE_URL=database_url)
-
-    assert suite.returncode == 0, suite.stdout + suite.stderr
-    assert " 4 passed" in suite.stdout
-
-
 def find_lines(copied: "CompletedProcess[str]") -> list[Any]:
     """Return the lines of code in a closing message."""
     return re.findall(r"^ +(.*\badd_database\b.*)$", copied.stderr, re.MULTILINE)
@@ -294,11 +275,3 @@ def insert_below(path: Path, end: str, line: str) -> None:
     text = path.read_text("utf-8")
     assert text.count(f"{end}\n") == 1
     path.write_text(text.replace(f"{end}\n", f"{end}\n{line}\n"), "utf-8")
-
-
-def replace_line(path: Path, old: str, new: str) -> None:
-    """Replace a line that occurs once."""
-    lines = path.read_text("utf-8").splitlines()
-    assert lines.count(old) == 1
-    lines[lines.index(old)] = new
-    path.write_text("\n".join([*lines, ""]), "utf-8")

@@ -51,8 +51,11 @@ def test_any_title_is_the_title_of_the_application(
     assert ruff.returncode == 0, ruff.stdout
 
 
-def test_no_package_can_hide_a_module_that_a_project_imports() -> None:
+def test_no_package_can_hide_a_module_that_a_project_imports(render: Render) -> None:
     refused = set(computed(all_variants()[0])["module_names"].split())
+    pyproject = tomllib.loads((render() / "pyproject.toml").read_text("utf-8"))
+    of_the_service = pyproject["project"]["dependencies"]
+    of_its_tests = pyproject["dependency-groups"]["dev"]
 
     installed = modules_of(
         {
@@ -61,6 +64,7 @@ def test_no_package_can_hide_a_module_that_a_project_imports() -> None:
             for key in ("dependencies", "dev_dependencies")
             for name in computed(answers)[key]
         }
+        | {*of_the_service, *of_its_tests}
     )
 
     names = sys.stdlib_module_names | installed

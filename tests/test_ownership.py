@@ -10,6 +10,7 @@ from support.variants import (
     Answers,
     Render,
     all_variants,
+    computed,
     is_varied,
     variant_id,
 )
@@ -110,6 +111,25 @@ def test_an_answer_changes_the_layer_and_only_these_files_of_the_user(
     assert pairs
     assert users == CHANGES[question]
     assert any(map(is_the_layers, changed))
+
+
+@pytest.mark.xdist_group("ownership")
+@pytest.mark.parametrize("scaffold", ["app", "layer"])
+def test_the_files_that_not_every_answer_has_are_known_to_copier(
+    contents: dict[str, dict[str, bytes]], scaffold: str
+) -> None:
+    variants = [
+        answers for answers in all_variants() if answers["scaffold"] == scaffold
+    ]
+    files = [contents[variant_id(answers)].keys() for answers in variants]
+
+    listed = computed(variants[0])["optional_files"]
+
+    sometimes = set().union(*files) - set(files[0]).intersection(*files)
+    assert {path for path, _, _ in listed} == sometimes
+    for answers, names in zip(variants, files, strict=True):
+        for path, question, those in listed:
+            assert (path in names) == (answers[question] in those), path
 
 
 @pytest.mark.xdist_group("ownership")

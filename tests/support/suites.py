@@ -56,12 +56,24 @@ def read_suite(project: Path) -> Suite:
     files = {
         path.relative_to(project).as_posix(): path.read_bytes()
         for path in project.glob("**/*")
-        if path.is_file() and path.parent.name != "__pycache__"
+        if path.is_file()
+        and not {"__pycache__", ".git"} & set(path.relative_to(project).parts)
     }
     imports = Imports(files)
     modules = [path for path in files if fnmatch(path, "tests/*test_*.py")]
     keys = {path: _digest(files, _depends_on(path, files, imports)) for path in modules}
     return Suite(files, dict(sorted(keys.items())))
+
+
+def suite_of_the_user(project: Path) -> Suite:
+    """Read a project, and of its test modules those that read files of the user's."""
+    suite = read_suite(project)
+    keys = {
+        module: key
+        for module, key in suite.keys.items()
+        if not module.startswith("tests/db/") or module.endswith("/test_revisions.py")
+    }
+    return suite._replace(keys=keys)
 
 
 def _depends_on(module: str, files: Files, imports: Imports) -> set[str]:
