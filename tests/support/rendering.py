@@ -1,12 +1,22 @@
-"""Copier without what it repeats for each of the variants."""
+"""The template of the working tree, and Copier without what it repeats each time."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import CodeType
 
 import copier._main
 import pytest
+from copier import Settings, run_copy
 from jinja2 import Environment
+
+from support.processes import inherited
+from support.variants import QUESTIONS, ROOT, Answers
+
+# Of a project with the package `app`. The rest is the user's.
+OF_THE_LAYER = ("app/db/", "tests/db/")
 
 _compile: Callable[..., CodeType] = Environment.compile
 _compiled: dict[tuple[object, ...], CodeType] = {}
@@ -31,3 +41,48 @@ def quick_copier() -> Iterator[None]:
         patch.setattr(Environment, "compile", _compile_once)
         patch.setattr(copier._main, "is_git_available", lambda: False)
         yield
+
+
+def copy_template(folder: Path) -> None:
+    """Copy the template of the working tree, committed or not, without its history."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"],
+        cwd=ROOT,
+        env=inherited(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listing.stdout.split("\0"):
+        # Git lists what is deleted until that is committed.
+        if name.startswith(("copier.yml", "template/")) and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+
+
+def render_variant(template: Path, project: Path, answers: Answers) -> None:
+    """Render a template with answers to some of its questions, and defaults.
+
+    Args:
+        template: Its folder.
+        project: The folder to render into; made when missing.
+        answers: By the names of the questions.
+    """
+    # Copier takes any name, and then leaves it alone.
+    assert answers.keys() <= QUESTIONS.keys()
+    with quick_copier():
+        run_copy(
+            str(template),
+            project,
+            data=dict(answers),
+            defaults=True,
+            unsafe=False,
+            quiet=True,
+            # Not the defaults in the user's own settings file.
+            settings=Settings(),
+        )
+
+
+def is_the_layers(path: str) -> bool:
+    """Tell a file of the layer from one of the user's."""
+    return path.startswith(OF_THE_LAYER)
