@@ -115,5 +115,7 @@ def get_round_trips(project: Path, results: Results) -> dict[str, int] | None:
     counted = results.get("round_trips", {})
     if not counted:
         return None
-    found: dict[str, int] | None = counted.get(read_suite(project).keys.get(EXAMPLE))
+    found: dict[str, int] | None = counted.get(
+        read_suite(project).keys.get(EXAMPLE, "")
+    )
     return found

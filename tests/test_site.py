@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from difflib import ndiff
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 from copier import run_copy
@@ -449,7 +450,7 @@ def other(page: Page, tmp_path: Path) -> Page:
         return project
 
     keys = read_suite(find({"colour": "blue", "shade": "light"})).keys
-    results = {
+    results: dict[str, dict[str, Any]] = {
         "passed": {keys[EXAMPLE]: 7},
         "round_trips": {keys[EXAMPLE]: {"read": 1, "write": 2}},
     }
