@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test test-quick chaos bench check
+.PHONY: help demo test test-quick chaos bench site check
 help:             ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -24,6 +24,9 @@ chaos: $(UV)      ## let the database fail in every way, for longer than in the 
 
 bench: $(UV)      ## measure, and write the README's table, the chart and docs/measurements.md
 	PYTHONPATH=hooks:tests uv run --group bench python -m bench $(OPTIONS)
+
+site: $(UV)       ## build site/, a page on which one reads any variant
+	PYTHONPATH=hooks:tests uv run python -m preview $(OPTIONS)
 
 check: $(UV)      ## what pre-commit checks
 	uv run prek run --all-files

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,18 @@ Context = dict[str, Any]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+class Condition(NamedTuple):
+    """What has to be answered for a choice to be offered.
+
+    Attributes:
+        name: The question before; None if it takes more than one.
+        answers: The answers to it.
+    """
+
+    name: str | None
+    answers: list[Any]
+
+
 class Step(NamedTuple):
     """A question or a hidden value, and what it can be.
 
@@ -36,6 +48,11 @@ class Step(NamedTuple):
     contexts: list[Context]
     options: list[list[Any]]
 
+    @property
+    def values(self) -> list[Any]:
+        """All that it can be, the default of all defaults first."""
+        return _unique(value for values in self.options for value in values)
+
     def extend(self) -> list[Context]:
         """Return every combination of what stands before it and of what it can be."""
         return [
@@ -43,6 +60,26 @@ class Step(NamedTuple):
             for context, values in zip(self.contexts, self.options, strict=True)
             for value in values
         ]
+
+    def find_condition(self, value: Any, asked: Sequence[str]) -> Condition | None:
+        """Return what has to be answered for a value to be offered; None if nothing.
+
+        Args:
+            value: One of the values.
+            asked: The questions before this one.
+        """
+        if all(value in values for values in self.options):
+            return None
+        for name in asked:
+            pairs = [
+                (context[name], value in values)
+                for context, values in zip(self.contexts, self.options, strict=True)
+            ]
+            offering = _unique(answer for answer, is_offered in pairs if is_offered)
+            lacking = _unique(answer for answer, is_offered in pairs if not is_offered)
+            if not set(offering) & set(lacking):
+                return Condition(name, offering)
+        return Condition(None, [])
 
 
 class Questionnaire:
@@ -98,6 +135,17 @@ class Questionnaire:
             contexts = step.extend()
         return contexts
 
+    def get_labels(self, step: Step) -> dict[Any, str]:
+        """Return what each value of a question with choices is called, by the value."""
+        entry = self.questions[step.name]
+        if "choices" not in entry:
+            return {True: "Yes", False: "No"}
+        return {
+            self._type(entry, choice, context): label
+            for context in step.contexts
+            for label, choice in self._choose(entry["choices"], context)
+        }
+
     def render(self, text: str, context: Context) -> str:
         """Render a text of copier.yml as Copier does."""
         return self._compile(text).render(context)
@@ -126,18 +174,20 @@ class Questionnaire:
         values = [True, False]
         if "choices" in entry:
             choices = self._choose(entry["choices"], context)
-            values = [self._type(entry, choice, context) for choice in choices]
+            values = [self._type(entry, choice, context) for _, choice in choices]
         return sorted(values, key=lambda value: value != default)
 
-    def _choose(self, choices: Any, context: Context) -> Iterator[Any]:
-        """Yield the values of the choices that the answers so far allow."""
+    def _choose(self, choices: Any, context: Context) -> Iterator[tuple[str, Any]]:
+        """Yield label and value of the choices that the answers so far allow."""
         if isinstance(choices, str):
             choices = yaml.safe_load(self.render(choices, context))
-        for choice in choices.values() if isinstance(choices, dict) else choices:
+        if not isinstance(choices, dict):
+            choices = {str(choice): choice for choice in choices}
+        for label, choice in choices.items():
             if not isinstance(choice, dict):
-                yield choice
+                yield label, choice
             elif not self.render(choice.get("validator", ""), context).strip():
-                yield choice["value"]
+                yield label, choice["value"]
 
     def _type(self, entry: Question, value: Any, context: Context) -> Any:
         """Render a default or a choice, and give it the type of its entry."""
@@ -150,3 +200,14 @@ class Questionnaire:
 def has_choices(question: Question) -> bool:
     """Tell a question with a choice of answers from free text."""
     return question.get("type") == "bool" or "choices" in question
+
+
+def write_answer(value: Any) -> str:
+    """Return an answer as one writes it for `--data`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))

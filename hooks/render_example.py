@@ -56,7 +56,10 @@ def render(destination: Path, *, root: Path = ROOT) -> None:
             )
         except (CopierError, TemplateError) as error:
             raise RenderError(f"{_place(error, source)}: {error}") from error
-    _forget_where_it_was_rendered(destination / ANSWERS_FILE)
+    answers_file = destination / ANSWERS_FILE
+    if answers_file.exists():
+        text = forget_where_it_was_rendered(answers_file.read_text(encoding="utf-8"))
+        answers_file.write_text(text, encoding="utf-8", newline="\n")
 
 
 def differences(left: Path, right: Path) -> list[str]:
@@ -104,14 +107,13 @@ def _place(error: Exception, source: Path) -> str:
     return "The template does not render"
 
 
-def _forget_where_it_was_rendered(answers_file: Path) -> None:
-    if not answers_file.exists():
-        return
-    text = answers_file.read_text(encoding="utf-8")
+def forget_where_it_was_rendered(answers: str) -> str:
+    """Return the text of an answers file as if the template came from its home."""
     for key, line in ("_src_path", f"_src_path: {SOURCE}\n"), ("_commit", ""):
         # A long value goes on in indented lines.
-        text = re.sub(rf"^{key}:.*\n?(?:[ \t]+.*\n?)*", line, text, flags=re.MULTILINE)
-    answers_file.write_text(text, encoding="utf-8", newline="\n")
+        pattern = rf"^{key}:.*\n?(?:[ \t]+.*\n?)*"
+        answers = re.sub(pattern, line, answers, flags=re.MULTILINE)
+    return answers
 
 
 def _files(folder: Path) -> set[str]:

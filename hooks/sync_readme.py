@@ -5,14 +5,21 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import TemplateError
 
-from questionnaire import Context, Question, Questionnaire, has_choices
+from questionnaire import (
+    Condition,
+    Question,
+    Questionnaire,
+    Step,
+    has_choices,
+    write_answer,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 START = "<!-- questions:start -->"
@@ -38,17 +45,17 @@ def question_table(copier_yml: Path) -> str:
     asked: list[str] = []
     lines = ["| Question | Values, the default first | What it changes |"]
     lines.append("| --- | --- | --- |")
-    for name, contexts, options in questionnaire.walk():
-        question = questionnaire.questions.get(name)
+    for step in questionnaire.walk():
+        question = questionnaire.questions.get(step.name)
         if question is None:
             continue
         cells = [
-            f"`{name}`",
-            _values_cell(question, options, contexts, asked),
-            questionnaire.render(question.get("help", ""), contexts[0]),
+            f"`{step.name}`",
+            _values_cell(question, step, asked),
+            questionnaire.render(question.get("help", ""), step.contexts[0]),
         ]
         lines.append(f"| {' | '.join(map(_fold, cells))} |")
-        asked.append(name)
+        asked.append(step.name)
     return "\n".join(lines) + "\n"
 
 
@@ -106,51 +113,28 @@ def _count_lines(path: Path, example: Path) -> int:
     )
 
 
-def _values_cell(
-    question: Question,
-    options: Sequence[list[Any]],
-    contexts: Sequence[Context],
-    asked: Sequence[str],
-) -> str:
+def _values_cell(question: Question, step: Step, asked: Sequence[str]) -> str:
     if not has_choices(question):
-        default = options[0][0]
+        default = step.options[0][0]
         return "your own" if default == "" else f"{_code(default)}, or your own"
-    every_value = _unique(value for values in options for value in values)
     return ", ".join(
-        _code(value) + _condition(value, options, contexts, asked)
-        for value in every_value
+        _code(value) + _describe(step.find_condition(value, asked))
+        for value in step.values
     )
 
 
-def _condition(
-    value: Any,
-    options: Sequence[list[Any]],
-    contexts: Sequence[Context],
-    asked: Sequence[str],
-) -> str:
-    """Say which earlier answer offers the value; nothing when all of them do."""
-    if all(value in values for values in options):
+def _describe(condition: Condition | None) -> str:
+    """Say which earlier answer offers a value; nothing when all of them do."""
+    if condition is None:
         return ""
-    for name in asked:
-        pairs = [
-            (context[name], values)
-            for context, values in zip(contexts, options, strict=True)
-        ]
-        offering = _unique(answer for answer, values in pairs if value in values)
-        lacking = _unique(answer for answer, values in pairs if value not in values)
-        if not set(offering) & set(lacking):
-            return f" (if `{name}` is {' or '.join(map(_code, offering))})"
-    return " (depends on the earlier answers)"
-
-
-def _unique(values: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
+    if condition.name is None:
+        return " (depends on the earlier answers)"
+    answers = " or ".join(map(_code, condition.answers))
+    return f" (if `{condition.name}` is {answers})"
 
 
 def _code(value: Any) -> str:
-    if isinstance(value, bool):
-        value = "yes" if value else "no"
-    return f"`{value}`"
+    return f"`{write_answer(value)}`"
 
 
 def _fold(cell: str) -> str:

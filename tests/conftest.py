@@ -1,7 +1,6 @@
 """What several modules share: the template, its renders, a server, clean processes."""
 
 import os
-import shutil
 import subprocess
 import tempfile
 import warnings
@@ -12,16 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pytest_copie.plugin import Copie
 
 from support.databases import make_database, stop_syncing
 from support.load import Report, Start, start_processes
 from support.pairs import PAIRS, pair_id
 from support.processes import Run, inherited
 from support.releases import make_releases
-from support.rendering import quick_copier
+from support.rendering import copy_template, render_variant
 from support.summary import summarize
-from support.variants import QUESTIONS, ROOT, Answer, Render
+from support.variants import Answer, Render
 from support.workers import publish
 
 # Imported by the fixtures that need them: they run on Unix only, some tests do not.
@@ -71,35 +69,26 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def template(run: Run, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template of the working tree, committed or not, and without its history."""
     folder = tmp_path_factory.mktemp("template")
-    listing = run("git", "ls-files", "-coz", "--exclude-standard", cwd=ROOT)
-    assert listing.returncode == 0, listing.stderr
-    for name in listing.stdout.split("\0"):
-        # Git lists what is deleted until that is committed.
-        if name.startswith(("copier.yml", "template/")) and (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_template(folder)
     return publish(folder, shared / "template")
 
 
 @pytest.fixture(scope="session")
-def render(template: Path, shared: Path, copie_session: Copie) -> Render:
+def render(
+    template: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Render:
     """Render the template, each set of answers once: read the project, leave it so."""
 
     def render_once(**answers: Answer) -> Path:
         name = sha256(repr(sorted(answers.items())).encode()).hexdigest()[:16]
         project = shared / name
         if not project.exists():
-            # pytest-copie passes over unknown questions and invalid answers.
-            assert answers.keys() <= QUESTIONS.keys()
-            with quick_copier():
-                result = copie_session.copy(answers, template)
-            assert result.exit_code == 0, repr(result.exception)
-            assert result.answers | answers == result.answers
-            assert result.project_dir is not None
-            publish(result.project_dir, project)
+            folder = tmp_path_factory.mktemp("project")
+            render_variant(template, folder, answers)
+            publish(folder, project)
         return project
 
     return render_once

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.rendering import is_the_layers
 from support.variants import (
     Answer,
     Answers,
@@ -56,10 +57,6 @@ def read(project: Path) -> dict[str, bytes]:
         for path in project.rglob("*")
         if path.is_file() and path.parent.name != "__pycache__"
     }
-
-
-def is_the_layers(name: str) -> bool:
-    return name.startswith(("app/db/", "tests/db/"))
 
 
 def find_differences(one: dict[str, bytes], other: dict[str, bytes]) -> set[str]:

@@ -30,6 +30,8 @@ def test_the_suite_passes(
     record_property("variant", variant_id(answers))
     for key in suite.keys.values():
         record_property("module", key)
+    passed = {suite.keys[name]: outcome.passed for name, outcome in outcomes.items()}
+    record_property("passed", passed)
     failed = [outcome.output for outcome in outcomes.values() if not outcome.passed]
     assert not failed, failed[0][-8000:]
 

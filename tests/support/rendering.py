@@ -1,5 +1,7 @@
-"""Copier without what it repeats for each of the variants."""
+"""The template of the working tree, and Copier without what it repeats each time."""
 
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +14,16 @@ from typing import Any
 import copier._main
 import copier._template
 import pytest
+from copier import Settings, run_copy
 from copier._settings import SettingsModel
 from copier._vcs import clone
 from jinja2 import Environment
+
+from support.processes import inherited
+from support.variants import QUESTIONS, ROOT, Answers
+
+# Of a project with the package `app`. The rest is the user's.
+OF_THE_LAYER = ("app/db/", "tests/db/")
 
 _compile: Callable[..., CodeType] = Environment.compile
 _compiled: dict[tuple[object, ...], CodeType] = {}
@@ -78,3 +87,48 @@ def quick_updates() -> Iterator[None]:
         patch.setattr(copier._template, "clone", get_clone)
         patch.setattr(copier._template, "load_template_config", load_config)
         yield
+
+
+def copy_template(folder: Path) -> None:
+    """Copy the template of the working tree, committed or not, without its history."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"],
+        cwd=ROOT,
+        env=inherited(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listing.stdout.split("\0"):
+        # Git lists what is deleted until that is committed.
+        if name.startswith(("copier.yml", "template/")) and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+
+
+def render_variant(template: Path, project: Path, answers: Answers) -> None:
+    """Render a template with answers to some of its questions, and defaults.
+
+    Args:
+        template: Its folder.
+        project: The folder to render into; made when missing.
+        answers: By the names of the questions.
+    """
+    # Copier takes any name, and then leaves it alone.
+    assert answers.keys() <= QUESTIONS.keys()
+    with quick_copier():
+        run_copy(
+            str(template),
+            project,
+            data=dict(answers),
+            defaults=True,
+            unsafe=False,
+            quiet=True,
+            # Not the defaults in the user's own settings file.
+            settings=Settings(),
+        )
+
+
+def is_the_layers(path: str) -> bool:
+    """Tell a file of the layer from one of the user's."""
+    return path.startswith(OF_THE_LAYER)

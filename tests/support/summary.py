@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from support.results import keep_results
+
 # How many modules have a line of their own.
 SHOWN = 12
 
@@ -12,13 +14,14 @@ Reports = list[pytest.TestReport]
 
 
 def summarize(terminal: pytest.TerminalReporter) -> None:
-    """Write the closing lines."""
+    """Write the closing lines, and keep what the page of `make site` shows."""
     reports = [
         report
         for of_one_outcome in terminal.stats.values()
         for report in of_one_outcome
         if isinstance(report, pytest.TestReport)
     ]
+    keep_results(terminal.config, reports)
     if outcomes := [*sorted(set(_values("table", reports))), *_counts(reports)]:
         terminal.section("outcomes")
         for line in outcomes:

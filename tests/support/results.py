@@ -1,0 +1,52 @@
+"""What the runs of the tests found of each variant, kept in the cache of pytest.
+
+A test module is known by what it depends on: what was found of other files does not count.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from support.variants import ROOT
+
+_KEY = "db-connection/results"
+# Where pytest keeps what is set with a key.
+_FILE = ROOT / ".pytest_cache" / "v" / _KEY
+# More than two runs of everything.
+_KEPT = 5000
+# What the tests record: by the key of a test module, how many of its tests passed, 0
+# unless all did; by that of the example's, the round trips of each kind of request.
+_RECORDED = ("passed", "round_trips")
+
+Results = dict[str, dict[str, Any]]
+
+
+def keep_results(config: pytest.Config, reports: Iterable[pytest.TestReport]) -> None:
+    """Remember what the tests recorded, the latest first."""
+    found: Results = {name: {} for name in _RECORDED}
+    for report in reports:
+        if report.when == "call":
+            for name, value in report.user_properties:
+                if name in found and isinstance(value, dict):
+                    found[name] |= value
+    if not any(found.values()) or config.cache is None:
+        return
+    earlier: Results = config.cache.get(_KEY, {})
+    kept = {
+        name: dict(
+            islice((found[name] | earlier.get(name, {}) | found[name]).items(), _KEPT)
+        )
+        for name in _RECORDED
+    }
+    config.cache.set(_KEY, kept)
+
+
+def read_results() -> Mapping[str, Mapping[str, Any]]:
+    """Return what the last runs found, by what was recorded; nothing without a run."""
+    if not _FILE.exists():
+        return {}
+    results: Results = json.loads(_FILE.read_text("utf-8"))
+    return results
