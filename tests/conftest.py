@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pytest_copie.plugin import Copie
 
 from support.databases import make_database, stop_syncing
 from support.load import Report, Start, start_processes
 from support.pairs import PAIRS, pair_id
 from support.processes import Run, inherited
 from support.releases import make_releases
-from support.rendering import copy_template, render_variant
+from support.rendering import copy_template, quick_copier
 from support.summary import summarize
-from support.variants import Answer, Render
+from support.variants import QUESTIONS, Answer, Render
 from support.workers import publish
 
 # Imported by the fixtures that need them: they run on Unix only, some tests do not.
@@ -77,18 +78,21 @@ def template(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def render(
-    template: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Render:
+def render(template: Path, shared: Path, copie_session: Copie) -> Render:
     """Render the template, each set of answers once: read the project, leave it so."""
 
     def render_once(**answers: Answer) -> Path:
         name = sha256(repr(sorted(answers.items())).encode()).hexdigest()[:16]
         project = shared / name
         if not project.exists():
-            folder = tmp_path_factory.mktemp("project")
-            render_variant(template, folder, answers)
-            publish(folder, project)
+            # pytest-copie passes over unknown questions and invalid answers.
+            assert answers.keys() <= QUESTIONS.keys()
+            with quick_copier():
+                result = copie_session.copy(answers, template)
+            assert result.exit_code == 0, repr(result.exception)
+            assert result.answers | answers == result.answers
+            assert result.project_dir is not None
+            publish(result.project_dir, project)
         return project
 
     return render_once
