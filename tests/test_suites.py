@@ -42,7 +42,8 @@ def test_every_module_of_the_layer_is_imported_by_a_test(
 ) -> None:
     files = read_suite(render(**answers)).files
 
-    layer = {path for path in files if path.startswith("app/") and path.endswith(".py")}
+    layer = {path for path in files if path.startswith("app/db/") and files[path]}
+    layer = {path for path in layer if path.endswith(".py")}
     tests = [path for path in files if path.startswith("tests/")]
     assert layer <= Imports(files).closure(*tests)
 
