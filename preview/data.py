@@ -12,7 +12,7 @@ from preview.questions import list_questions
 from questionnaire import ANSWERS_FILE, Context, Questionnaire, write_answer
 from render_example import SOURCE, forget_where_it_was_rendered
 from support.rendering import is_the_layers
-from support.suites import EXAMPLE, read_suite
+from support.results import fingerprint
 
 # Returns the project of a variant, rendered.
 Find = Callable[[Context], Path]
@@ -47,6 +47,7 @@ def collect(
     varied = [question["name"] for question in questions if question["choices"]]
     contexts = questionnaire.combine()
     defaults = {name: contexts[0][name] for name in questionnaire.questions}
+    passed, counted = (results.get(name, {}) for name in ("passed", "round_trips"))
     variants: list[dict[str, Any]] = []
     for context in contexts:
         answers = {name: context[name] for name in defaults}
@@ -57,8 +58,8 @@ def collect(
                 "answers": [write_answer(answers[name]) for name in varied],
                 "destination": EXISTING if context.get("is_layer") else NEW,
                 "files": sorted(read_project(project).items()),
-                "tests": count_tests(project, results),
-                "roundTrips": get_round_trips(find(defaults | pair), results),
+                "tests": passed.get(fingerprint(project)),
+                "roundTrips": counted.get(fingerprint(find(defaults | pair))),
             }
         )
     # Files with the same path follow each other, which compresses better.
@@ -92,30 +93,3 @@ def read_project(project: Path) -> dict[str, str]:
     if ANSWERS_FILE in files:
         files[ANSWERS_FILE] = forget_where_it_was_rendered(files[ANSWERS_FILE])
     return files
-
-
-def count_tests(project: Path, results: Results) -> int | None:
-    """Return how many tests of a project passed.
-
-    Returns:
-        0 unless all did; None if some have not been run, or not with these files.
-    """
-    passed = results.get("passed", {})
-    if not passed:
-        return None
-    counts = [passed.get(key) for key in read_suite(project).keys.values()]
-    if 0 in counts:
-        return 0
-    known = [count for count in counts if count is not None]
-    return sum(known) if known and len(known) == len(counts) else None
-
-
-def get_round_trips(project: Path, results: Results) -> dict[str, int] | None:
-    """Return how many round trips each kind of request takes, if that was counted."""
-    counted = results.get("round_trips", {})
-    if not counted:
-        return None
-    found: dict[str, int] | None = counted.get(
-        read_suite(project).keys.get(EXAMPLE, "")
-    )
-    return found

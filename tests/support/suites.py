@@ -18,9 +18,6 @@ from support.suite_process import fork_server, run_pytest
 OPTIONS = ("-q", "-Werror", "--rootdir=.", "--strict-markers")
 PLUGINS = ("-p", "no:cacheprovider", "-p", "anyio.pytest_plugin")
 
-# Its tests depend on all that a request depends on.
-EXAMPLE = "tests/test_notes.py"
-
 # What modules depend on without an import statement.
 _READ = {
     "tests/db/test_border.py": ["app/db/engine/*.py"],
