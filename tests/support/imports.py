@@ -4,8 +4,40 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 Files = dict[str, bytes]
+
+
+class _Statement(NamedTuple):
+    """An import statement.
+
+    Attributes:
+        level: How many dots there are, or -1 for `import module`.
+        module: The name after them.
+        names: What is taken from it.
+        is_outside: Whether the statement is in no function and no class.
+    """
+
+    level: int
+    module: str
+    names: tuple[str, ...]
+    is_outside: bool
+
+
+@cache
+def _read_statements(source: bytes) -> list[_Statement]:
+    """Return the import statements of a module: many projects share it."""
+    tree = ast.parse(source)
+    outside, found = set(tree.body), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [_Statement(-1, alias.name, (), False) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names)
+            module = node.module or ""
+            found.append(_Statement(node.level, module, names, node in outside))
+    return found
 
 
 class Imports:
@@ -19,8 +51,8 @@ class Imports:
     """
 
     def __init__(self, files: Files) -> None:
+        self._files = files
         self._paths = {_module(path): path for path in files if path.endswith(".py")}
-        self._trees = cache(lambda path: ast.parse(files[path]))
         self._direct = cache(lambda path: set(self._imports(path)))
 
     def closure(self, *paths: str) -> set[str]:
@@ -33,18 +65,15 @@ class Imports:
                 if path not in found:
                     found.add(path)
                     waiting.append(path)
-        return found | {path for path in texts if self._trees(path).body}
+        return found | {path for path in texts if self._files[path].strip()}
 
     def _imports(self, path: str) -> Iterator[tuple[str, str]]:
         """Yield the modules that a module imports: their names and paths."""
-        for node in ast.walk(self._trees(path)):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    if alias.name in self._paths:
-                        yield alias.name, self._paths[alias.name]
-            elif isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    yield from self._find(_base(path, node), alias.name)
+        for statement in _read_statements(self._files[path]):
+            if statement.module in self._paths and statement.level < 0:
+                yield statement.module, self._paths[statement.module]
+            for name in statement.names:
+                yield from self._find(_base(path, statement), name)
 
     def _find(self, base: str, name: str) -> Iterator[tuple[str, str]]:
         """Yield the module that gives a name, with the packages it came through."""
@@ -53,9 +82,9 @@ class Imports:
             return
         path = self._paths[module]
         if module == base and path.endswith("__init__.py"):
-            for node in self._trees(path).body:
-                if isinstance(node, ast.ImportFrom) and name in _names(node):
-                    yield from self._find(_base(path, node), name)
+            for statement in _read_statements(self._files[path]):
+                if statement.is_outside and name in statement.names:
+                    yield from self._find(_base(path, statement), name)
                     return
         yield module, path
 
@@ -71,13 +100,9 @@ def _module(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _names(node: ast.ImportFrom) -> set[str]:
-    return {alias.asname or alias.name for alias in node.names}
-
-
-def _base(path: str, node: ast.ImportFrom) -> str:
+def _base(path: str, statement: _Statement) -> str:
     """Return the module that a statement takes names from."""
-    if not node.level:
-        return node.module or ""
-    package = PurePosixPath(path).parts[: -node.level]
-    return ".".join([*package, *filter(None, [node.module])])
+    if not statement.level:
+        return statement.module
+    package = PurePosixPath(path).parts[: -statement.level]
+    return ".".join([*package, *filter(None, [statement.module])])
