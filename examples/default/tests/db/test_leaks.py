@@ -30,7 +30,7 @@ def app() -> FastAPI:
 
     @app.get("/leaks/{number}")
     async def find_leaks(session: DbSession, number: int) -> list[str]:
-        await session.execute(text("SELECT 1"))
+        await session.scalar(text("SELECT 1"))
         return [str(leak) for leak in check_connection_leaks(threshold=0)]
 
     return app

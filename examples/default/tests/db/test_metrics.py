@@ -62,7 +62,10 @@ async def test_the_connections_of_the_pool_are_counted(
     assert read("db_client_connection_pending_requests") == 0
 
 
-async def test_after_dispose_there_is_a_new_pool() -> None:
+async def test_after_dispose_there_is_a_new_pool(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOL_SIZE=3)
     async with get_engine().connect():
         pass
     await dispose_engine()

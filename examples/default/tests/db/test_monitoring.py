@@ -32,7 +32,7 @@ def app(configure: Callable[..., None]) -> FastAPI:
 
     @app.get("/slow")
     async def read(session: ReadDbSession) -> None:
-        await session.execute(text("SELECT 42"))
+        await session.scalar(text("SELECT 42"))
 
     return app
 
