@@ -168,11 +168,15 @@ def steps_of(process: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]
 
 
 @each_mode
-def test_it_keeps_secrets_whatever_the_url_looks_like(project: Path, run: Run) -> None:
+def test_it_keeps_secrets_whatever_the_url_looks_like(
+    project: Path, run: Run, tmp_path: Path
+) -> None:
     is_async = "async def get_db" in (project / "app/db/session.py").read_text("utf-8")
     main = ASYNC_MAIN if is_async else SYNC_MAIN
 
-    assert run_scenario(run, project, KEEP_SECRETS + main) == "kept"
+    # Not in the project, which others read.
+    variables = {"HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)}
+    assert run_scenario(run, project, KEEP_SECRETS + main, **variables) == "kept"
 
 
 @each_mode

@@ -170,7 +170,7 @@ def test_the_layer_is_added_and_no_file_is_changed(
     assert imported.returncode == 0, imported.stderr
 
 
-def test_only_the_layer_and_its_tests_and_alembic_are_added(
+def test_only_the_layer_and_what_it_is_asked_for_is_added(
     copy: Copy, host: Path
 ) -> None:
     before = read_host(write_host(host, PLAIN))
@@ -178,7 +178,9 @@ def test_only_the_layer_and_its_tests_and_alembic_are_added(
     copy()
 
     added = read_host(host).keys() - before.keys()
-    places = r"(app/db|tests/db|alembic)/.|(alembic\.ini|\.copier-answers\.yml)$"
+    folders = "app/db|tests/db|alembic|monitoring"
+    files = r"alembic\.ini|\.copier-answers\.yml"
+    places = f"({folders})/.|({files})$"
     assert [name for name in added if not re.match(places, name)] == []
 
 

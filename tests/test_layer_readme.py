@@ -18,7 +18,7 @@ from sync_errors import HEADER
 
 SETTINGS = """
 import json
-from app.db.settings import Settings
+from app.db.migrations import MigrationSettings as Settings
 from pydantic_core import PydanticUndefined
 
 def find(environment):
