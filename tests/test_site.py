@@ -1,6 +1,6 @@
 """The page of `make site` in a real browser: what it shows is what Copier renders.
 
-It takes about 20 seconds, when the variants have been rendered for other tests.
+It takes more than a minute: every variant is rendered, and a browser started once.
 """
 
 import os
