@@ -234,8 +234,11 @@ def _find_endpoint(name: str | None, options: list[str]) -> str:
 
 
 def _end(writer: StreamWriter) -> None:
-    """Close without waiting for a client, which may be frozen, to close too."""
-    writer.close()
+    """Close without waiting for a client, which may be frozen, to close too.
+
+    Not with `writer.close()` also: after a second one, CPython 3.11 cannot write to a
+    TLS transport any more, and writing to what was aborted is allowed.
+    """
     writer.transport.abort()
 
 

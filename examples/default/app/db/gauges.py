@@ -110,7 +110,6 @@ class _WorkersCollector(Collector):
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._collector = _multiprocess.MultiProcessCollector(None, folder)
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of all workers together."""
@@ -119,8 +118,17 @@ class _WorkersCollector(Collector):
             if not _is_alive(pid):
                 # Its gauges would count for ever. Its counters stay.
                 _multiprocess.mark_process_dead(pid, self._folder)
-        found: Iterable[Metric] = self._collector.collect()
+        files = [str(file) for file in Path(self._folder).glob("*.db") if _has_values(file)]
+        found: Iterable[Metric] = _multiprocess.MultiProcessCollector.merge(files)
         return found
+
+
+def _has_values(file: Path) -> bool:
+    """Whether a file is there, and more than just made by a worker that starts."""
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _is_alive(pid: int) -> bool:
