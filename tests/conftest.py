@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -41,11 +42,15 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def run(environment: dict[str, str]) -> Run:
-    """Run a command as a user would."""
+    """Run a command as a user would, but `python -c` with the dependencies imported."""
 
     def run_command(
         *command: str | Path, cwd: Path, **variables: str
     ) -> subprocess.CompletedProcess[str]:
+        if command[:2] == (sys.executable, "-c"):
+            from support.forks import run_source
+
+            return run_source([*map(str, command[2:])], cwd, environment | variables)
         return subprocess.run(
             command,
             cwd=cwd,

@@ -1,8 +1,7 @@
 """Every variant's own tests pass on a real PostgreSQL.
 
 What several variants share runs once: a test module whose imports have the same content
-in two variants cannot have two outcomes. Variants with nothing but the layer come first,
-so that its tests run where there is no file of the user's.
+in two variants cannot have two outcomes.
 """
 
 from collections.abc import Callable
@@ -11,13 +10,21 @@ import pytest
 
 from support.imports import Imports
 from support.results import fingerprint
-from support.suites import Runner, read_suite
+from support.suites import Runner, read_files, read_suite
 from support.variants import Answers, Render, all_variants, parameters, variant_id
 
-LAYERS_FIRST = sorted(all_variants(), key=lambda answers: answers["scaffold"] == "app")
+
+def order(answers: Answers) -> tuple[bool, ...]:
+    """Sort the variants so that workers seldom wait for what another one is running.
+
+    Those with nothing but the layer come first, so that its tests run where there is no
+    file of the user's.
+    """
+    wanted = (("scaffold", "layer"), ("migrations", True), ("models", "sqlalchemy"))
+    return tuple(answers[name] != answer for name, answer in wanted)
 
 
-@pytest.mark.parametrize("answers", parameters(LAYERS_FIRST))
+@pytest.mark.parametrize("answers", parameters(sorted(all_variants(), key=order)))
 def test_the_suite_passes(
     render: Render,
     runner: Runner,
@@ -43,7 +50,7 @@ def test_the_suite_passes(
 def test_every_module_of_the_layer_is_imported_by_a_test(
     render: Render, answers: Answers
 ) -> None:
-    files = read_suite(render(**answers)).files
+    files = read_files(render(**answers))
 
     layer = {path for path in files if path.startswith("app/db/") and files[path]}
     layer = {path for path in layer if path.endswith(".py")}

@@ -48,16 +48,18 @@ def keep_results(config: pytest.Config, reports: Iterable[pytest.TestReport]) ->
             for name, value in report.user_properties:
                 if name in found and isinstance(value, dict):
                     found[name] |= value
-    if not any(found.values()) or config.cache is None:
+    # Pytest can be told to do without one.
+    cache = getattr(config, "cache", None)
+    if not any(found.values()) or cache is None:
         return
-    earlier: Results = config.cache.get(_KEY, {})
+    earlier: Results = cache.get(_KEY, {})
     kept = {
         name: dict(
             islice((found[name] | earlier.get(name, {}) | found[name]).items(), _KEPT)
         )
         for name in _RECORDED
     }
-    config.cache.set(_KEY, kept)
+    cache.set(_KEY, kept)
 
 
 def read_results() -> Mapping[str, Mapping[str, Any]]:

@@ -25,8 +25,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def migrate(run: Run, project: Path, url: str) -> None:
     """Bring a database to the project's newest schema."""
-    alembic = (sys.executable, "-m", "alembic", "upgrade", "head")
-    migrated = run(*alembic, cwd=project, DB_URL=url)
+    alembic = "import alembic.config; alembic.config.main(['upgrade', 'head'])"
+    migrated = run(sys.executable, "-c", alembic, cwd=project, DB_URL=url)
     assert migrated.returncode == 0, migrated.stderr
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from support.forks import fork_server, run_pytest
 from support.imports import Files, Imports
-from support.suite_process import fork_server, run_pytest
 
 OPTIONS = ("-q", "-Werror", "--rootdir=.", "--strict-markers")
 PLUGINS = ("-p", "no:cacheprovider", "-p", "anyio.pytest_plugin")
@@ -51,14 +52,19 @@ class Outcome(NamedTuple):
     output: str
 
 
-def read_suite(project: Path) -> Suite:
-    """Read a project and find out what its test modules depend on."""
-    files = {
+def read_files(project: Path) -> Files:
+    """Read a project."""
+    return {
         path.relative_to(project).as_posix(): path.read_bytes()
         for path in project.glob("**/*")
         if path.is_file()
         and not {"__pycache__", ".git"} & set(path.relative_to(project).parts)
     }
+
+
+def read_suite(project: Path) -> Suite:
+    """Read a project and find out what its test modules depend on."""
+    files = read_files(project)
     imports = Imports(files)
     modules = [path for path in files if fnmatch(path, "tests/*test_*.py")]
     keys = {path: _digest(files, _depends_on(path, files, imports)) for path in modules}
@@ -81,8 +87,19 @@ def _depends_on(module: str, files: Files, imports: Imports) -> set[str]:
     read = {path for path in files for p in patterns if fnmatch(path, p)}
     # The tests of the layer need nothing of the user's, nor the user's conftest.py.
     conftest = f"{Path(module).parent}/conftest.py"
-    python = [path for path in (module, conftest, *read) if path.endswith(".py")]
+    python = [path for path in (module, *read) if path.endswith(".py")]
+    if _uses_a_fixture(files[module], files[conftest]):
+        python.append(conftest)
     return read | imports.closure(*python)
+
+
+def _uses_a_fixture(module: bytes, conftest: bytes) -> bool:
+    """Whether a module asks for something that its `conftest.py` defines."""
+    names = re.findall(rb"^(?:async )?def (\w+)", conftest, re.MULTILINE)
+    # As a parameter, which has a type, or in `usefixtures`.
+    asked = re.findall(rb"\b(\w+): |\"(\w+)\"", module)
+    # That mark uses `anyio_backend`.
+    return b"mark.anyio" in module or not {*sum(asked, ())}.isdisjoint(names)
 
 
 def _digest(files: Files, paths: set[str]) -> str:

@@ -11,8 +11,9 @@ from app.models import Base
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 async def tables() -> AsyncIterator[None]:
+    """The tables of the models, empty."""
     async with get_engine().begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     yield
@@ -21,6 +22,7 @@ async def tables() -> AsyncIterator[None]:
     await dispose_engine()
 
 
+@pytest.mark.usefixtures("tables")
 async def test_a_note_is_written_and_read(client: AsyncClient) -> None:
     created = await client.post("/notes", json={"text": "hello"})
     note = created.json()
@@ -31,13 +33,22 @@ async def test_a_note_is_written_and_read(client: AsyncClient) -> None:
     assert (read.status_code, read.json()) == (200, note)
 
 
+@pytest.mark.usefixtures("tables")
 async def test_an_unknown_note_is_a_404(client: AsyncClient) -> None:
     response = await client.get("/notes/1")
 
     assert response.status_code == 404
 
 
-@pytest.mark.parametrize("text", ["", "x" * 501, "NUL \0", None])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("x" * 501, id="too long"),
+        pytest.param("NUL \0", id="NUL"),
+        pytest.param(None, id="null"),
+    ],
+)
 async def test_a_text_that_does_not_fit_is_a_422(
     client: AsyncClient,
     text: str | None,
@@ -79,7 +90,7 @@ async def test_a_hostile_body_is_refused_in_few_words(
         "/notes/0",
         "/notes/one",
         f"/notes/{2**63}",
-        f"/notes/{'9' * 10_000}",
+        pytest.param(f"/notes/{'9' * 10_000}", id="10,000 digits"),
         "/notes/%ED%A0%80",
         "/notes?after=%00",
         "/notes?after=1e999",
@@ -93,6 +104,7 @@ async def test_an_invalid_number_is_a_422(client: AsyncClient, path: str) -> Non
     assert len(response.content) < 200
 
 
+@pytest.mark.usefixtures("tables")
 async def test_notes_are_listed_newest_first_page_by_page(client: AsyncClient) -> None:
     for text in ("one", "two", "three"):
         await client.post("/notes", json={"text": text})

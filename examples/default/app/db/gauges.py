@@ -118,8 +118,9 @@ class _WorkersCollector(Collector):
             if not _is_alive(pid):
                 # Its gauges would count for ever. Its counters stay.
                 _multiprocess.mark_process_dead(pid, self._folder)
-        files = [str(file) for file in Path(self._folder).glob("*.db") if _has_values(file)]
-        found: Iterable[Metric] = _multiprocess.MultiProcessCollector.merge(files)
+        files = filter(_has_values, Path(self._folder).glob("*.db"))
+        merge = _multiprocess.MultiProcessCollector.merge
+        found: Iterable[Metric] = merge(map(str, files))
         return found
 
 

@@ -3,18 +3,15 @@
 import os
 import runpy
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 import pytest
 
-from app.db import local
 from app.db.__main__ import main
-from app.db.local import DATA, run_server
 
 SHOW_URLS = """
 import os
@@ -31,47 +28,34 @@ from pathlib import Path
 
 Path("prepared").touch()
 """
-# The module needs nothing of its package, whose imports take their time.
-SECOND_USER = """
-import runpy, sys
-with runpy.run_path(sys.argv[1])["run_server"]() as url:
-    print(url)
-"""
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder like the project's. The files of its server are made once.
-
-    Not one of pytest's: whenever pytest starts, it closes those to other users, and
-    root's server runs as another one.
-    """
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "alembic.ini").write_text(ALEMBIC_INI)
-        (folder / "alembic").mkdir()
-        (folder / "alembic" / "env.py").write_text(ENV)
-        yield folder
 
 
 @pytest.fixture
 def project(
-    folder: Path,
     configure: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Iterator[Path]:
-    """The current folder, in which no server runs."""
+    """A folder like the project's, in which the tests' server is the one of `local`."""
+    url = os.environ["DB_URL"]
+
+    @contextmanager
+    def run_server() -> Iterator[str]:
+        Path("running").touch()
+        try:
+            yield url
+        finally:
+            Path("running").unlink()
+
     configure(DB_URL="replaced", DB_DIRECT_URL="replaced", DB_REPLICA_URL="replaced")
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    monkeypatch.setattr(f"{main.__module__}.run_server", run_server)
+    monkeypatch.chdir(tmp_path)
+    Path("alembic.ini").write_text(ALEMBIC_INI)
+    Path("alembic").mkdir()
+    Path("alembic/env.py").write_text(ENV)
     before = signal.getsignal(signal.SIGTERM)
-    yield folder
+    yield tmp_path
     signal.signal(signal.SIGTERM, before)
-
-
-def is_running() -> bool:
-    """Tell whether there is a server in the current folder."""
-    return (DATA / "postmaster.pid").exists()
 
 
 def run_and_exit(arguments: list[str], writer: int) -> NoReturn:
@@ -142,37 +126,10 @@ def test_local_runs_a_command_with_a_server_of_its_own(
     assert url.startswith("postgresql://")
     assert url == direct_url == replica_url
     assert (project / "prepared").exists()
-    assert not is_running()
+    assert not (project / "running").exists()
 
 
-@pytest.mark.usefixtures("project")
-def test_local_shares_a_server_that_runs(capfd: pytest.CaptureFixture[str]) -> None:
-    with run_server() as url:
-        main(["local", "--", sys.executable, "-c", SHOW_URLS])
-        still_runs = is_running()
-
-    assert capfd.readouterr().out.split() == [url, url, url]
-    assert still_runs
-    assert not is_running()
-
-
-@pytest.mark.usefixtures("project")
-def test_another_process_shares_the_server() -> None:
-    with run_server() as url:
-        shared = subprocess.run(
-            [sys.executable, "-c", SECOND_USER, local.__file__],
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        still_runs = is_running()
-
-    assert shared.stdout.strip() == url
-    assert still_runs
-    assert not is_running()
-
-
-def test_local_says_what_to_install(
+def test_local_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -193,9 +150,12 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.usefixtures("project", "interruptible")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_local_waits_until_it_is_stopped(number: signal.Signals) -> None:
+def test_local_waits_until_it_is_stopped(
+    project: Path,
+    number: signal.Signals,
+) -> None:
     reader, writer = os.pipe()
     # A child of this process has imported everything.
     child = os.fork()
@@ -210,4 +170,4 @@ def test_local_waits_until_it_is_stopped(number: signal.Signals) -> None:
 
     assert line.startswith("DB_URL=postgresql://")
     assert os.waitstatus_to_exitcode(status) == 128 + number
-    assert not is_running()
+    assert not (project / "running").exists()

@@ -70,7 +70,10 @@ async def test_each_call_may_have_a_new_event_loop(
     configure: Callable[..., None],
 ) -> None:
     configure(DB_APPLICATION_NAME="one loop a call")
-    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = :name"
+    count = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = :name
+    """
 
     async def call() -> None:
         async with get_read_engine().connect() as connection:
