@@ -26,7 +26,10 @@ from support.workers import publish
 
 # Imported by the fixtures that need them: they run on Unix only, some tests do not.
 if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
     from support.pgbouncer import PgBouncer
+    from support.site import Page
     from support.suites import Runner
     from support.tls_server import Servers
 
@@ -188,6 +191,47 @@ def pgbouncer(server_url: str, workshop: Path) -> "Iterator[PgBouncer]":
         run_pgbouncer(direct_url, workshop) as pgbouncer,
     ):
         yield pgbouncer
+
+
+@pytest.fixture(scope="session")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
+    """A browser."""
+    from support.browser import find_browser, run_browser
+
+    programs = find_browser()
+    if programs is None:
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+        give_up("Chromium and its driver are not installed")
+    with run_browser(programs, tmp_path_factory.mktemp("profile")) as chrome:
+        yield chrome
+
+
+@pytest.fixture(scope="session")
+def site(
+    render: Render, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The page of all variants, of which none has been tested."""
+    from preview.build import build
+    from questionnaire import Questionnaire
+
+    folder = tmp_path_factory.mktemp("built") / "site"
+    questionnaire = Questionnaire(template / "copier.yml")
+    build(folder, questionnaire, lambda answers: render(**answers), {})
+    return folder
+
+
+@pytest.fixture
+def page(chrome: "Chrome", site: Path) -> "Iterator[Page]":
+    """The page on a desk, which asks for nothing and complains of nothing."""
+    from support.browser import read_console, read_requests, set_size
+    from support.site import Page
+
+    set_size(chrome, 1440, 900)
+    read_requests(chrome)
+    yield Page(chrome, site)
+    assert read_console(chrome) == []
+    requests = [url for url in read_requests(chrome) if url != "about:blank"]
+    assert [url for url in requests if not url.startswith(("file:", "data:,"))] == []
 
 
 @pytest.fixture

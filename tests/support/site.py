@@ -1,6 +1,8 @@
 """The page of `make site`, used as a reader does."""
 
 import json
+import os
+import random
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +16,10 @@ from questionnaire import write_answer
 from support.variants import Answers
 
 SECONDS = 20
+# The file that is shown first.
+FIRST = "app/notes.py"
+# Which variants the tests choose; their results name it.
+SEED = int(os.environ.get("SITE_SEED", random.SystemRandom().randrange(10**6)))
 
 # Goes to the address of each file in the tree, and reads what is shown there.
 _READ_FILES = """

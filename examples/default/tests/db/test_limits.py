@@ -1,5 +1,6 @@
 """A server that does not answer ends in an error, and a lost COMMIT is not repeated."""
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
@@ -83,6 +84,38 @@ async def test_a_statement_that_is_never_answered_ends(
     assert unavailable.value.reason == "no_answer"
     assert await count() == 0
     assert get_pool_stats().used == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_rows_that_never_arrive_end_too(
+    proxy: Proxy,
+    limit: Callable[[float], None],
+) -> None:
+    await count()
+    numbers = text("SELECT generate_series(1, 9000)")
+    seen = []
+
+    async def read() -> None:
+        async with get_session() as session:
+            rows = await session.stream_scalars(numbers)
+            async for number in rows.yield_per(100):
+                seen.append(number)
+                if number == 100:
+                    # From the client's next message on.
+                    proxy.lose_answers(b"", "silence")
+                    limit(0.05)
+
+    with pytest.raises(DatabaseUnavailable) as unavailable:
+        await read()
+    proxy.mend()
+    limit(30)
+
+    assert unavailable.value.reason == "no_answer"
+    assert 100 <= len(seen) < 9000
+    # SQLAlchemy leaves the cursor of a lost connection open, and psycopg warns of that.
+    del unavailable
+    gc.collect()
+    assert await count() == 0
 
 
 async def test_a_wait_that_ends_leaves_the_connection_alone(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import InvalidRequestError
@@ -25,6 +26,52 @@ class CommitLost(driver.OperationalError):
     """COMMIT was sent, and its answer was lost: it may have been carried out."""
 
 
+class LimitedCursor:
+    """A server-side cursor that ends when the server sends no rows.
+
+    Args:
+        cursor: The driver's.
+        wait: Returns what is entered for each answer.
+    """
+
+    def __init__(self, cursor: Any, wait: Callable[[], Wait]) -> None:
+        self._cursor = cursor
+        self._wait = wait
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def fetchone(self) -> Any:
+        """Fetch a row within the limit."""
+        with self._wait():
+            return self._cursor.fetchone()
+
+    def fetchmany(self, size: int | None = None) -> Any:
+        """Fetch some of the rows within the limit."""
+        with self._wait():
+            return self._cursor.fetchmany(size)
+
+    def fetchall(self) -> Any:
+        """Fetch the other rows within the limit."""
+        with self._wait():
+            return self._cursor.fetchall()
+
+    def close(self) -> None:
+        """Close it within the limit, on the server too."""
+        with self._wait():
+            self._cursor.close()
+
+
+class LimitedExecutionContext(driver.ExecutionContext):
+    """Limits how long the rows of a server-side cursor may take."""
+
+    def create_server_side_cursor(self) -> Any:
+        """Return a cursor that is not fetched as a whole."""
+        create: Any = super().create_server_side_cursor
+        dialect: Any = self.dialect
+        return LimitedCursor(create(), partial(dialect.wait_for, self))
+
+
 class LimitedDialect(driver.Dialect):
     """Ends every statement, COMMIT and ROLLBACK that the server does not answer.
 
@@ -42,10 +89,25 @@ class LimitedDialect(driver.Dialect):
             connection as soon as there is one.
     """
 
+    execution_ctx_cls = LimitedExecutionContext
+
     def __init__(self, **options: Any) -> None:
         self._base.__init__(**options)
         self.statement_timeout = math.inf
         self.on_statement: Callable[[str, float, Any], None] = _ignore
+
+    def wait_for(self, context: Any, count: int = 1) -> Wait:
+        """Return what is entered while the server works for a statement.
+
+        Args:
+            context: SQLAlchemy's of the statement.
+            count: How many times the statement is executed.
+        """
+        options = context.execution_options
+        if options.get("read_only") and _writes(context):
+            raise InvalidRequestError("ReadDbSession does not write: use DbSession")
+        limit = count * options.get("statement_timeout", self.statement_timeout)
+        return self._wait(context.root_connection.connection, limit)
 
     def do_execute(
         self,
@@ -55,7 +117,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement within its limit."""
-        with self._wait_for(context) as wait:
+        with self.wait_for(context) as wait:
             self._base.do_execute(cursor, statement, parameters, context)
         self.on_statement(statement, wait.get_seconds(), cursor)
 
@@ -67,7 +129,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement for several rows, each within its limit."""
-        with self._wait_for(context, count=len(parameters)) as wait:
+        with self.wait_for(context, count=len(parameters)) as wait:
             self._base.do_executemany(cursor, statement, parameters, context)
         self.on_statement(statement, wait.get_seconds(), cursor)
 
@@ -78,7 +140,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement without parameters within its limit."""
-        with self._wait_for(context) as wait:
+        with self.wait_for(context) as wait:
             self._base.do_execute_no_params(cursor, statement, context)
         self.on_statement(statement, wait.get_seconds(), cursor)
 
@@ -113,13 +175,6 @@ class LimitedDialect(driver.Dialect):
     def _base(self) -> Any:
         """The driver's dialect, whose methods have no types."""
         return super()
-
-    def _wait_for(self, context: Any, count: int = 1) -> Wait:
-        options = context.execution_options
-        if options.get("read_only") and _writes(context):
-            raise InvalidRequestError("ReadDbSession does not write: use DbSession")
-        limit = count * options.get("statement_timeout", self.statement_timeout)
-        return self._wait(context.root_connection.connection, limit)
 
     def _wait(self, connection: PoolProxiedConnection, limit: float) -> Wait:
         return Wait(connection, limit + GRACE_SECONDS)

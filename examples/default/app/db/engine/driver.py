@@ -23,6 +23,7 @@ __all__ = [
     "NAME",
     "UNUSED_PARAMETERS",
     "Dialect",
+    "ExecutionContext",
     "OperationalError",
     "build_arguments",
     "get_fileno",
@@ -38,6 +39,7 @@ __all__ = [
 NAME = "psycopg"
 DRIVERNAME = "postgresql+psycopg"
 Dialect = psycopg.PGDialectAsync_psycopg
+ExecutionContext = psycopg.PGExecutionContext_psycopg
 
 DIALECT_ARGUMENTS: dict[str, Any] = {"use_native_hstore": False}
 """hstore costs the first connection three round trips, for a type that few use."""
