@@ -57,7 +57,8 @@ def service(
     variables = {
         "DB_URL": database_url,
         "DB_POOL_SIZE": str(POOL_SIZE),
-        "DB_POOL_TIMEOUT": "2",
+        # Long enough for every client's turn on a machine that is busy.
+        "DB_POOL_TIMEOUT": "5",
         "PYTHONPATH": os.pathsep.join([str(project), str(workshop)]),
     }
     with serve(project, workshop, environment | variables, "overload:app") as service:

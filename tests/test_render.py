@@ -37,8 +37,8 @@ LAYER = """
     app/db/retry.py app/db/route.py app/db/session.py app/db/settings.py
     app/db/testing.py app/db/endpoints.py app/db/wait.py
     app/db/doctor/__init__.py app/db/doctor/lines.py app/db/doctor/network.py
-    app/db/doctor/report.py app/db/doctor/server.py app/db/doctor/timeouts.py
-    app/db/doctor/watch.py
+    app/db/doctor/promises.py app/db/doctor/report.py app/db/doctor/server.py
+    app/db/doctor/timeouts.py app/db/doctor/watch.py
     app/db/engine/__init__.py app/db/engine/background.py
     app/db/engine/connect_args.py app/db/engine/dialect.py
     app/db/engine/driver.py app/db/engine/failures.py app/db/engine/limits.py
@@ -50,12 +50,13 @@ LAYER = """
     tests/db/test_connect_args.py tests/db/test_connection.py tests/db/test_dialect.py
     tests/db/test_driver.py tests/db/test_errors.py tests/db/test_failures.py
     tests/db/test_health.py tests/db/test_isolation.py tests/db/test_leaks.py
-    tests/db/test_limits.py
+    tests/db/test_limits.py tests/db/test_local.py
     tests/db/test_monitoring.py tests/db/test_pool.py tests/db/test_problems.py
     tests/db/test_recycle.py tests/db/test_route.py tests/db/test_session.py
     tests/db/test_settings.py
     tests/db/test_url.py tests/db/test_wait.py tests/db/test_watch.py
     tests/db/test_doctor.py tests/db/test_doctor_output.py
+    tests/db/test_doctor_promises.py
 """
 # What a new service gets besides, which its team owns.
 SERVICE = """

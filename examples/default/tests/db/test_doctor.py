@@ -23,6 +23,9 @@ ON_THE_SERVER = [
     "prepared statements",
     "round trip",
     "connections",
+    "sessions",
+    "errors",
+    "health",
 ]
 
 

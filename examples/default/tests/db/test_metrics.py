@@ -105,12 +105,12 @@ async def test_the_replica_has_a_name_of_its_own(
 async def test_connections_and_statements_are_timed(
     configure: Callable[..., None],
 ) -> None:
-    configure(DB_SLOW_QUERY_THRESHOLD=0.01)
+    configure(DB_SLOW_QUERY_THRESHOLD=0.3)
     before = count_events()
 
     async with get_engine().connect() as connection:
         await connection.execute(text("SELECT 1"))
-        await connection.execute(text("SELECT pg_sleep(0.01)"))
+        await connection.execute(text("SELECT pg_sleep(0.3)"))
 
     assert since(before) == {"created": 1, "used": 1, "statements": 2, "slow": 1}
 

@@ -10,6 +10,7 @@ from ..endpoints import get_primary_connect_args
 from ..engine.connect_args import ConnectArgs
 from ..settings import get_settings
 from .network import Address, connect, describe_tls, resolve
+from .promises import describe_health, try_errors, try_sessions
 from .report import Display, Finding, Report
 from .server import (
     describe_budget,
@@ -102,6 +103,13 @@ async def _examine_server(
             found(await measure_round_trips(connection))
         with report.step("connections") as found:
             found(await describe_budget(connection, server))
+        if not server.is_read_only:
+            with report.step("sessions") as found:
+                found(await try_sessions(engine, connection))
+        with report.step("errors") as found:
+            found(await try_errors(engine))
+        with report.step("health") as found:
+            found(describe_health(server))
         if has_migrations():
             with report.step("migrations") as found:
                 found(await describe_migrations(connection))
