@@ -1,20 +1,18 @@
 """Draw what the doctor prints: `docs/doctor*.svg`, of real servers and real failures."""
 
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 import pexpect
-from rich.console import Console
 from rich.text import Text
 
 from render_example import render
+from support.pictures import write_svg
 from support.postgres import PASSWORD, USER, administer
 from support.processes import inherited
 from support.tls_server import HOST, Servers, run_servers
 
-DOCS = Path(__file__).parents[2] / "docs"
 COLUMNS = 100
 COMMAND = "python -m app.db doctor"
 SUPABASE = "db.abcdefghijklmnopqrst.supabase.co"
@@ -50,14 +48,7 @@ def draw(name: str, project: Path, **variables: str) -> None:
     printed = run(project, doctor, **variables)
     # What a step shows while it runs is overwritten.
     lines = [line.rpartition("\x1b[K")[2] for line in printed.split("\r\n")]
-    with open(os.devnull, "w") as nowhere:
-        console = Console(record=True, width=COLUMNS, file=nowhere)
-        console.print(f"[bold]$ {COMMAND}")
-        console.print(Text.from_ansi("\n".join(lines)))
-        svg = console.export_svg(title=COMMAND, unique_id=name)
-    # Without the fonts that a browser would have to load from elsewhere.
-    start, end = svg.index("@font-face"), svg.index(f".{name}-matrix")
-    (DOCS / f"{name}.svg").write_text(svg[:start] + svg[end:], encoding="utf-8")
+    write_svg(name, COMMAND, Text.from_ansi("\n".join(lines)), COLUMNS)
 
 
 def run(project: Path, command: list[str], **variables: str) -> str:
