@@ -39,6 +39,23 @@ async def main():
 """
 
 
+FOLDERS = (".", "docs", "docs/decisions", "examples/default", "examples/default/app/db")
+PAGES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in FOLDERS
+    for path in sorted((ROOT / folder).glob("*.md"))
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_file(page: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL)
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+
+    files = [link for link in links if link and "://" not in link]
+    assert [f for f in files if not (ROOT / page).parent.joinpath(f).exists()] == []
+
+
 def test_what_is_repeated_with_the_same_key_is_done_once(
     render: Render, run: Run, database_url: str, workshop: Path
 ) -> None:
