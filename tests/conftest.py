@@ -17,7 +17,7 @@ from pytest_copie.plugin import Copie
 from support.databases import make_database, stop_syncing
 from support.load import Report, Start, start_processes
 from support.pairs import PAIRS, pair_id
-from support.processes import Run, inherited
+from support.processes import COPIER, Run, inherited
 from support.releases import make_releases
 from support.rendering import copy_template, quick_copier
 from support.summary import summarize
@@ -45,15 +45,20 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def run(environment: dict[str, str]) -> Run:
-    """Run a command as a user would, but `python -c` with the dependencies imported."""
+    """Run a command as a user would.
+
+    `copier` and `python -c` run where the dependencies are imported already.
+    """
 
     def run_command(
         *command: str | Path, cwd: Path, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        if command[:2] == (sys.executable, "-c"):
-            from support.forks import run_source
+        words = [*map(str, command)]
+        if words[0] == str(COPIER) or words[:2] == [sys.executable, "-c"]:
+            from support.forks import RUN_COPIER, run_source
 
-            return run_source([*map(str, command[2:])], cwd, environment | variables)
+            code = words[2:] if words[1] == "-c" else [RUN_COPIER, *words[1:]]
+            return run_source(code, cwd, environment | variables)
         return subprocess.run(
             command,
             cwd=cwd,

@@ -8,7 +8,7 @@ import pytest
 
 from questionnaire import ANSWERS_FILE
 from support.hosts import read_host
-from support.processes import Run
+from support.processes import COPIER, Run
 from support.releases import (
     changes,
     commit,
@@ -20,8 +20,6 @@ from support.releases import (
     update_here,
 )
 from support.variants import ROOT, Render, recorded
-
-COPIER = Path(sys.executable).with_name("copier")
 
 
 @pytest.fixture

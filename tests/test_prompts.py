@@ -1,15 +1,14 @@
 """The questions at a terminal of 80 columns: read whole, answered by keys."""
 
-import sys
 from pathlib import Path
 
 import pexpect
 import pyte
 import pytest
 
+from support.processes import COPIER
 from support.variants import QUESTIONS, Answers, all_variants, recorded
 
-COPIER = Path(sys.executable).with_name("copier")
 DEFAULTS = all_variants()[0]
 COLUMNS, LINES = 80, 60
 

@@ -1,7 +1,6 @@
 """The questions, put by the real `copier` without --trust: taken or refused."""
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -9,7 +8,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from questionnaire import ANSWERS_FILE
-from support.processes import Run
+from support.processes import COPIER, Run
 from support.variants import (
     QUESTIONS,
     Answer,
@@ -20,7 +19,6 @@ from support.variants import (
     recorded,
 )
 
-COPIER = Path(sys.executable).with_name("copier")
 OTHER_ANSWERS_FILE = ".copier-answers.db-connection.yml"
 DEFAULTS = all_variants()[0]
 

@@ -1,6 +1,5 @@
 """Draw the questions, answered by Enter: `docs/questions.svg`, of the real `copier`."""
 
-import sys
 import tempfile
 from itertools import groupby
 from pathlib import Path
@@ -11,12 +10,11 @@ from pyte.screens import Char
 from rich.text import Text
 
 from support.pictures import write_svg
-from support.processes import inherited
+from support.processes import COPIER, inherited
 from support.rendering import copy_template
 from support.variants import QUESTIONS
 
 COLUMNS, LINES = 80, 60
-COPIER = Path(sys.executable).with_name("copier")
 COMMAND = "uvx copier copy gh:org/db-connection my-api"
 
 

@@ -27,6 +27,7 @@ _DEPENDENCIES = [
     "anyio._backends._asyncio",
     "asyncpg",
     "certifi",
+    "copier.__main__",
     "fastapi.responses",
     "fastapi.testclient",
     "httpx2",
@@ -40,6 +41,15 @@ _DEPENDENCIES = [
     "sqlmodel.ext.asyncio.session",
     "stamina",
 ]
+
+# What the command does that copier's package installs.
+RUN_COPIER = """
+import sys
+from copier.__main__ import CopierApp
+
+sys.argv[0] = "copier"
+sys.exit(CopierApp.run())
+"""
 
 
 def fork_server() -> ForkServerContext:

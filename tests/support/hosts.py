@@ -1,13 +1,10 @@
 """Services that were there before the layer, and what is added to them."""
 
-import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 
 from support.hooks import write
-from support.processes import Run
-
-COPIER = Path(sys.executable).with_name("copier")
+from support.processes import COPIER, Run
 
 # The text of each file, by its path.
 Files = dict[str, str]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 # What the fixture `run` is: it takes a command, a folder and variables.
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -27,7 +28,7 @@ NOT_INHERITED = (
     "VIRTUAL_ENV",
 )
 
-
+COPIER = Path(sys.executable).with_name("copier")
 # A command of its own, or a package of this environment.
 UV = [found] if (found := shutil.which("uv")) else [sys.executable, "-m", "uv"]
 

@@ -10,8 +10,7 @@ from subprocess import CompletedProcess
 from copier._cli import CopierApp
 
 from questionnaire import ANSWERS_FILE
-from support.hosts import COPIER
-from support.processes import Run
+from support.processes import COPIER, Run
 from support.rendering import quick_copier
 from support.variants import ROOT
 
