@@ -35,14 +35,41 @@ async def app(scope, receive, send):
     await signed(scope, receive, sign)
 """
 
+READ = {
+    "prometheus": """
+from prometheus_client import REGISTRY
+
+def read_metric(name, labels):
+    return REGISTRY.get_sample_value(name, labels)
+""",
+    "opentelemetry": """
+from opentelemetry.metrics import set_meter_provider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+set_meter_provider(MeterProvider([reader := InMemoryMetricReader()]))
+
+def read_metric(name, labels):
+    # Prometheus's names are those of OpenTelemetry, in another spelling.
+    labels = {label.replace("_", "."): value for label, value in labels.items()}
+    found = [
+        point.value
+        for of_resource in reader.get_metrics_data().resource_metrics
+        for of_scope in of_resource.scope_metrics
+        for metric in of_scope.metrics
+        if metric.name == name.replace("_", ".")
+        for point in metric.data.data_points
+        if point.attributes == labels
+    ]
+    return found[0] if found else None
+""",
+}
 FORK = """
 import logging.handlers, queue
 from app.db import checkouts
-from prometheus_client import REGISTRY
 
 def read(name, **labels):
-    labels = {"db_client_connection_pool_name": "primary", **labels}
-    return REGISTRY.get_sample_value(name, labels)
+    return read_metric(name, {"db_client_connection_pool_name": "primary", **labels})
 
 async def use():
     reports = queue.SimpleQueue()
@@ -80,13 +107,16 @@ async def main():
 """
 
 
+@pytest.mark.parametrize("metrics", READ)
 @pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
 def test_a_forked_child_has_figures_and_leaks_of_its_own(
-    render: Render, run: Run, database_url: str, answers: Answers
+    render: Render, run: Run, database_url: str, answers: Answers, metrics: str
 ) -> None:
+    project = render(**answers | {"metrics": metrics})
     variables = {"DB_URL": database_url, "DB_LEAK_THRESHOLD": "0.05"}
 
-    before, in_child, after = run_scenario(run, render(**answers), FORK, **variables)
+    found = run_scenario(run, project, READ[metrics] + FORK, **variables)
+    before, in_child, after = found
 
     # One connection in use, a leak that is reported, a limit of three.
     assert before == after == [1, True, 3]
