@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shlex
 import shutil
 import sys
 import tomllib
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from support.hooks import write
+from support.hosts import add_layer
 from support.processes import UV, Run
 from support.variants import (
     Answers,
@@ -157,6 +160,29 @@ def test_the_default_project_runs_with_what_it_declares(
     suite = uv(
         *("run", "--no-sync", "pytest", f"--basetemp={workshop / 'tmp'}"),
         cwd=project,
+        DB_URL=server_url,
+    )
+
+    assert suite.returncode == 0, suite.stdout[-8000:] + suite.stderr
+
+
+@pytest.mark.thorough
+def test_what_a_host_is_told_to_install_is_enough(
+    run: Run, uv: Uv, template: Path, server_url: str, workshop: Path
+) -> None:
+    project = '[project]\nname = "ours"\nversion = "1"\nrequires-python = ">=3.11"\n'
+    write(workshop / "host/pyproject.toml", project)
+    write(workshop / "host/app/__init__.py", "")
+    host = workshop / "host"
+    copied = add_layer(run, host, template)
+
+    for command in re.findall(r"^ +uv (add .+)$", copied.stderr, re.MULTILINE):
+        added = uv(*shlex.split(command), f"--python={sys.executable}", cwd=host)
+        assert added.returncode == 0, added.stderr
+    suite = uv(
+        *("run", "--no-sync", "python", "-m", "pytest", "tests/db/test_application.py"),
+        f"--basetemp={workshop / 'tmp'}",
+        cwd=host,
         DB_URL=server_url,
     )
 
