@@ -32,11 +32,12 @@ ALEMBIC = {
     "alembic/versions/0001_create_note.py",
     "alembic/versions/.gitkeep",
 }
+FUNCTION = {"app/aws_lambda.py"}
 MONITORING = {"monitoring/alerts.yml", "monitoring/dashboard.json"}
 CHANGES: dict[str, set[str]] = {
     "mode": DEPENDENCIES | EXAMPLE,
     "driver": DEPENDENCIES,
-    "runtime": set(),
+    "runtime": DEPENDENCIES | FUNCTION,
     "models": DEPENDENCIES | MODELS | {"app/notes.py"},
     "migrations": DEPENDENCIES | ALEMBIC,
     "metrics": DEPENDENCIES | MONITORING,

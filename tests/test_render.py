@@ -60,10 +60,12 @@ LAYER = """
 """
 # What a new service gets besides, which its team owns.
 SERVICE = """
-    .env.example .github/workflows/ci.yml .gitignore README.md pyproject.toml
+    .dockerignore .env.example .gitignore Containerfile README.md pyproject.toml
+    .github/workflows/ci.yml .github/workflows/neon.yml .github/workflows/update.yml
     app/main.py app/models.py app/notes.py
     tests/__init__.py tests/conftest.py tests/test_notes.py
 """
+FUNCTION = " app/aws_lambda.py "
 SYNC = " app/db/admission.py tests/db/test_admission.py "
 DRIVERS = {
     "psycopg": " app/db/engine/libpq.py app/db/engine/cursor.py tests/db/test_cursor.py ",
@@ -96,7 +98,14 @@ PARSERS: dict[str, Callable[[str], object]] = {
     ".toml": tomllib.loads,
     ".yml": yaml.safe_load,
 }
-UNPARSED = {".env.example", ".gitignore", ".gitkeep", "README.md"}
+UNPARSED = {
+    ".dockerignore",
+    ".env.example",
+    ".gitignore",
+    ".gitkeep",
+    "Containerfile",
+    "README.md",
+}
 
 # GitHub's own braces follow a dollar sign; Prometheus's and Grafana's are in `monitoring`.
 JINJA = re.compile(r"(?<!\$)\{\{|\{%|\{#")
@@ -147,6 +156,8 @@ def test_it_has_exactly_these_files(project: Path, answers: Answers) -> None:
     if answers["migrations"]:
         first = ".gitkeep" if is_layer else "0001_create_note.py"
         names += f"{MIGRATIONS} alembic/versions/{first}"
+    if answers["runtime"] == "serverless" and not is_layer:
+        names += FUNCTION
     if answers["mode"] == "sync":
         names += SYNC
     names += DRIVERS[str(answers["driver"])]
