@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.db import check_connection, get_engine
 from app.db.doctor import promises
-from app.db.doctor.promises import describe_health, try_errors, try_sessions
 from app.db.doctor.report import Finding
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
@@ -18,12 +17,12 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
 async def examine_sessions() -> Finding:
     async with get_engine().connect() as connection:
-        return await try_sessions(get_engine(), connection)
+        return await promises.try_sessions(get_engine(), connection)
 
 
 async def test_units_of_work_are_whole_and_errors_have_names() -> None:
     sessions = await examine_sessions()
-    errors = await try_errors(get_engine())
+    errors = await promises.try_errors(get_engine())
 
     message = "a unit of work ends committed, and with an exception aborted"
     assert sessions == Finding(message)
@@ -48,11 +47,11 @@ async def test_another_error_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(promises, "_SLEEP", text("SELECT missing"))
 
     message = "a statement that takes too long ends with schema_mismatch"
-    assert await try_errors(get_engine()) == Finding(message, True)
+    assert await promises.try_errors(get_engine()) == Finding(message, True)
 
 
 async def test_a_health_check_that_hardly_ends_in_time_is_a_warning() -> None:
     report = await check_connection()
 
-    assert not describe_health(report).is_warning
-    assert describe_health(replace(report, latency_ms=1900.0)).is_warning
+    assert not promises.describe_health(report).is_warning
+    assert promises.describe_health(replace(report, latency_ms=1900.0)).is_warning
