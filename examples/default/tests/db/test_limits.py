@@ -118,6 +118,17 @@ async def test_rows_that_never_arrive_end_too(
     assert await count() == 0
 
 
+async def test_rows_that_stay_on_the_server_all_arrive() -> None:
+    numbers = text("SELECT generate_series(1, 9)")
+
+    async with get_engine().connect() as connection:
+        rows = await connection.stream(numbers)
+        first = await rows.fetchmany(2)
+        others = await rows.fetchall()
+
+    assert [*first, *others] == [(n,) for n in range(1, 10)]
+
+
 async def test_a_wait_that_ends_leaves_the_connection_alone(
     limit: Callable[[float], None],
 ) -> None:

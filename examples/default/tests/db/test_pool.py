@@ -13,6 +13,7 @@ from sqlalchemy.util.queue import Full
 
 from app.db import get_engine, get_pool_stats
 from app.db.engine.pool import FairQueue, FairQueuePool
+from app.db.errors import find_reason
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
@@ -85,9 +86,10 @@ async def test_waiting_has_a_timeout(configure: Callable[..., None]) -> None:
     engine = get_engine()
 
     async with engine.connect():
-        with pytest.raises(PoolTimeoutError):
+        with pytest.raises(PoolTimeoutError) as in_vain:
             await engine.connect()
 
+    assert find_reason(in_vain.value) == "pool_exhausted"
     async with engine.connect():
         assert get_pool_stats().used == 1
     assert get_pool_stats().idle == 1
