@@ -27,6 +27,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             return await check_connection()
 
         monkeypatch.setattr(wait, "check_connection", check)
+        monkeypatch.setattr(wait, "_SHORTEST_PAUSE", 0)
 
     return refuse
 
