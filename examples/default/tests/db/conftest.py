@@ -18,10 +18,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def only_new_garbage() -> None:
+@pytest.fixture(scope="package", autouse=True)
+def only_new_garbage() -> Iterator[None]:
     """Let the garbage collector look only at what tests make, which is much less."""
     gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
