@@ -171,7 +171,9 @@ def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     The environment decides that when the modules are imported.
     """
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    monkeypatch.setattr(values, "ValueClass", values.MultiProcessValue())
+    # It has no types.
+    untyped: Any = values
+    monkeypatch.setattr(values, "ValueClass", untyped.MultiProcessValue())
     spec = spec_from_file_location(gauges.__name__, gauges.__file__)
     assert spec is not None
     assert spec.loader is not None
