@@ -138,8 +138,9 @@ def _is_alive(pid: int) -> bool:
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+    except OSError as error:
+        # A process of another user is one.
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

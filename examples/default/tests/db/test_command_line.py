@@ -3,6 +3,7 @@
 import os
 import runpy
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from app.db.__main__ import main
 
+REFUSED = "postgresql://me:s3cret@127.0.0.1:1/database"
 SHOW_URLS = """
 import os
 print(os.environ["DB_URL"], os.environ["DB_DIRECT_URL"], os.environ["DB_REPLICA_URL"])
@@ -72,11 +74,13 @@ def run_and_exit(arguments: list[str], writer: int) -> NoReturn:
         os._exit(code if isinstance(code, int) else 1)
 
 
-def test_ping_says_what_answered(
+@pytest.mark.parametrize("command", ["ping", "wait"])
+def test_what_answered_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    command: str,
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["db", "ping"])
+    monkeypatch.setattr(sys, "argv", ["db", command])
     # As `python -m` finds it, which is not loaded yet.
     monkeypatch.delitem(sys.modules, main.__module__)
 
@@ -91,28 +95,58 @@ def test_ping_says_what_answered(
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("command", "variables", "said"),
     [
-        ({"DB_URL": "postgresql://me:s3cret@127.0.0.1:1/database"}, "refused"),
-        ({"DB_URL": "mysql://me:s3cret@host/database"}, "DB_URL must start with"),
-        ({"DB_URL": " "}, "set DB_URL"),
-        ({"DB_POOL_SIZE": "many"}, "DB_POOL_SIZE"),
+        ("ping", {"DB_URL": REFUSED}, "refused"),
+        ("wait --timeout=0", {"DB_URL": REFUSED}, "refused"),
+        ("doctor --watch", {"DB_URL": REFUSED}, "refused"),
+        ("ping", {"DB_URL": "mysql://me:s3cret@host/name"}, "DB_URL must start with"),
+        ("ping", {"DB_URL": " "}, "set DB_URL"),
+        ("ping", {"DB_POOL_SIZE": "many"}, "DB_POOL_SIZE"),
     ],
 )
-def test_ping_says_in_one_line_what_is_wrong(
+def test_what_is_wrong_is_one_line(
     configure: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
+    command: str,
     variables: dict[str, str],
     said: str,
 ) -> None:
     configure(**variables)
 
-    assert main(["ping"]) == 1
+    assert main(command.split()) == 1
 
     line = capsys.readouterr().err
     assert said in line
     assert line.count("\n") == 1
     assert "s3cret" not in line
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("doctor", "\nIt does not work.\n"), ("doctor --json", '"status": "failed"')],
+)
+def test_the_doctor_says_what_is_wrong_to_people_and_to_programs(
+    configure: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    said: str,
+) -> None:
+    configure(DB_URL=REFUSED)
+
+    assert main(command.split()) == 1
+
+    assert said in capsys.readouterr().out
+
+
+def test_a_wrong_call_is_not_taken_for_a_warning_of_the_doctor(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["doctor", "--no-such-option"])
+
+    assert end.value.code == 64
+    assert "--no-such-option" in capsys.readouterr().err
 
 
 def test_local_runs_a_command_with_a_server_of_its_own(
@@ -146,6 +180,47 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def signal_comes(monkeypatch: pytest.MonkeyPatch) -> Callable[[signal.Signals], None]:
+    """Have a signal come while a command is waited for."""
+
+    def signal_comes(number: signal.Signals) -> None:
+        numbers = [number]
+
+        class Interrupted(subprocess.Popen[bytes]):
+            def wait(self, timeout: float | None = None) -> int:
+                while numbers:
+                    signal.raise_signal(numbers.pop())
+                return super().wait(timeout)
+
+        monkeypatch.setattr(subprocess, "Popen", Interrupted)
+
+    return signal_comes
+
+
+@pytest.mark.usefixtures("project", "interruptible")
+def test_a_command_that_is_interrupted_ends_by_itself(
+    signal_comes: Callable[[signal.Signals], None],
+) -> None:
+    signal_comes(signal.SIGINT)
+
+    assert main(["local", "--", sys.executable, "-Sc", "raise SystemExit(5)"]) == 5
+
+
+def test_a_command_is_terminated_with_local(
+    project: Path,
+    signal_comes: Callable[[signal.Signals], None],
+) -> None:
+    signal_comes(signal.SIGTERM)
+    command = "import time; time.sleep(5); open('ended', 'w').close()"
+
+    with pytest.raises(SystemExit) as end:
+        main(["local", "--", sys.executable, "-Sc", command])
+
+    assert end.value.code == 128 + signal.SIGTERM
+    assert not (project / "ended").exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -55,15 +55,6 @@ async def test_each_event_loop_has_an_engine_of_its_own() -> None:
     assert other is not engine
 
 
-@pytest.fixture
-def only_new_garbage() -> Iterator[None]:
-    """Let the garbage collector look only at what a test makes, which is less."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("only_new_garbage")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_each_call_may_have_a_new_event_loop(

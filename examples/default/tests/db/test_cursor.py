@@ -28,16 +28,15 @@ Driver = AsyncConnection[Any]
 
 
 @pytest.fixture
-async def table(
-    configure: Callable[..., None],
-    execute: Callable[[str], Awaitable[None]],
-) -> AsyncIterator[None]:
+async def table(configure: Callable[..., None]) -> AsyncIterator[None]:
     """Make a table for one test, with one row."""
     configure(DB_POOL_SIZE=1)
-    create = "CREATE TABLE number (n integer PRIMARY KEY)"
-    await execute(f"{create}; INSERT INTO number VALUES (1)")
+    async with get_engine().begin() as connection:
+        await connection.execute(text("CREATE TABLE number (n integer PRIMARY KEY)"))
+        await connection.execute(text("INSERT INTO number VALUES (1)"))
     yield
-    await execute("DROP TABLE number")
+    async with get_engine().begin() as connection:
+        await connection.execute(text("DROP TABLE number"))
 
 
 @pytest.fixture

@@ -2,14 +2,20 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
+from app.db import get_engine
 from app.db.doctor import examine
+from app.db.doctor.network import Address, describe_tls
 from app.db.doctor.report import EXIT_CODES, Report, Result
+from app.db.doctor.server import describe_endpoint, describe_migrations
+from app.db.endpoints import get_primary_connect_args
 
 from .proxy import run_proxy
 
@@ -28,6 +34,17 @@ ON_THE_SERVER = [
     "health",
 ]
 
+# Functions that are found before those of the server, of a standby a minute behind.
+STANDBY = """
+DO $do$ BEGIN
+    CREATE SCHEMA standby;
+    CREATE FUNCTION standby.pg_is_in_recovery() RETURNS boolean
+        LANGUAGE sql AS 'SELECT true';
+    CREATE FUNCTION standby.pg_last_xact_replay_timestamp() RETURNS timestamptz
+        LANGUAGE sql AS 'SELECT now() - CAST(''1 minute'' AS interval)';
+END $do$
+"""
+
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +60,37 @@ async def restored(
     yield
     database = make_url(os.environ["DB_URL"]).database
     await execute(f'ALTER ROLE CURRENT_USER IN DATABASE "{database}" RESET ALL')
+
+
+@pytest.fixture
+async def standby(
+    execute: Callable[[str], Awaitable[None]],
+) -> AsyncIterator[str]:
+    """The URL of a database that says of itself that it is on a standby."""
+    await execute(STANDBY)
+    settings = "-c search_path=standby,pg_catalog -c default_transaction_read_only=on"
+    url = make_url(os.environ["DB_URL"]).update_query_dict({"options": settings})
+    yield url.render_as_string(hide_password=False)
+    await execute("DROP SCHEMA standby CASCADE")
+
+
+@contextmanager
+def answer_with(data: bytes) -> Iterator[str]:
+    """Answer each client with this and hang up; yield the URL."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                with client, suppress(OSError):
+                    client.recv(8)
+                    client.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Thread(target=serve, daemon=True).start()
+        yield f"postgresql://me:s3cret@127.0.0.1:{listener.getsockname()[1]}/database"
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 def find(report: Report, step: str) -> Result:
@@ -109,6 +157,57 @@ async def test_a_name_that_does_not_resolve_is_told_from_a_port_that_is_closed(
     assert (last.step, last.reason) == ("name resolution", "host_not_found")
 
 
+async def test_a_name_that_cannot_be_one_does_not_resolve(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_URL=f"postgresql://me:s3cret@{64 * 'x'}/database")
+
+    report = await examine()
+
+    last = report.results[-1]
+    assert (last.step, last.reason) == ("name resolution", "host_not_found")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(b"N", "tls", id="has no TLS"),
+        pytest.param(b"S", "disconnected", id="hangs up"),
+    ],
+)
+async def test_a_server_that_does_not_begin_tls_fails_where_it_is_required(
+    configure: Callable[..., None],
+    answer: bytes,
+    reason: str,
+) -> None:
+    with answer_with(answer) as url:
+        configure(DB_URL=f"{url}?sslmode=require")
+
+        report = await examine()
+
+    last = report.results[-1]
+    assert (last.step, last.status, last.reason) == ("TLS", "failed", reason)
+
+
+async def test_a_remote_server_without_tls_is_a_warning(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_URL="postgresql://me:s3cret@192.0.2.1/database?sslmode=disable")
+    address = Address("192.0.2.1", socket.AF_INET, ("192.0.2.1", 5432))
+
+    finding = describe_tls(address, get_primary_connect_args(), timeout=1)
+
+    assert finding.is_warning
+    assert finding.message == "not asked for, because of sslmode=disable"
+
+
+async def test_a_pooler_that_nobody_declared_is_a_warning() -> None:
+    finding = describe_endpoint(get_primary_connect_args(), shares=True)
+
+    assert finding.is_warning
+    assert "set DB_POOLED=true" in finding.message
+
+
 async def test_a_bad_setting_is_the_first_step(
     configure: Callable[..., None],
 ) -> None:
@@ -159,3 +258,36 @@ async def test_a_replica_that_is_none_is_a_warning(
     report = await examine()
 
     assert find(report, "replica").status == "warning"
+
+
+async def test_a_standby_says_so_and_how_far_it_is_behind(
+    standby: str,
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_URL=standby, DB_REPLICA_URL=standby)
+
+    report = await examine()
+
+    server, replica = find(report, "server"), find(report, "replica")
+    assert server.message.endswith(", a standby")
+    assert replica.message == "a standby, 60.0 s behind"
+    assert (server.status, replica.status) == ("warning", "warning")
+
+
+async def test_migrations_that_did_not_run_are_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = scripts\n")
+    report = await examine()
+    (tmp_path / "scripts" / "versions").mkdir(parents=True)
+    revision = 'revision = "0001"\ndown_revision = None\n'
+    (tmp_path / "scripts" / "versions" / "0001.py").write_text(revision)
+
+    async with get_engine().connect() as connection:
+        before = await describe_migrations(connection)
+        table = "CREATE TABLE alembic_version AS SELECT '0001' AS version_num"
+        await connection.execute(text(table))
+        after = await describe_migrations(connection)
+
+    assert find(report, "migrations").status == "warning"
+    assert before.message == "at none, and the head is 0001"
+    assert before.is_warning
+    assert after == ("at the head, 0001", False, "")

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,10 @@ def test_a_terminal_shows_what_runs_and_folds_long_lines(
 
     lines.begin("TCP")
     running = out.getvalue()
-    lines.end(RESULT)
+    lines.end(replace(RESULT, seconds=2.5))
 
     assert "TCP ..." in running
+    assert "   2.50 s" in out.getvalue()
     assert "✗" in out.getvalue()
     assert "\x1b[31m" in out.getvalue()
     assert len(out.getvalue().splitlines()) == 3

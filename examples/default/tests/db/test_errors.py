@@ -16,7 +16,8 @@ from app.db import (
     get_engine,
     get_session,
 )
-from app.db.advice import ADVICE
+from app.db.advice import ADVICE, get_hints
+from app.db.endpoints import get_primary_connect_args
 from app.db.engine.reasons import Reason
 from app.db.errors import describe, find_reason
 from app.db.retry import is_transient
@@ -70,6 +71,17 @@ async def test_a_connection_that_fails_says_why(
     assert line.startswith(f"{unavailable.value} (")
     assert "\n" not in line
     assert "s3cret" not in line
+
+
+async def test_a_certificate_that_only_the_provider_can_verify_is_named(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_URL="postgresql://me@a.eu-1.rds.amazonaws.com/name?sslmode=require")
+
+    hints = get_hints(get_primary_connect_args())
+
+    assert "Amazon RDS signs its servers with a CA of its own" in hints["tls"]
+    assert "set DB_SSL_ROOT_CERT to the file" in hints["tls"]
 
 
 async def test_an_unknown_database_is_recognised(

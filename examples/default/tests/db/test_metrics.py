@@ -1,17 +1,23 @@
 """What Prometheus reads is what the pool does."""
 
 import os
-from collections.abc import Awaitable, Callable
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry, values
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.db import (
     DatabaseUnavailable,
+    check_connection,
     dispose_engine,
+    gauges,
     get_engine,
     get_read_engine,
 )
@@ -156,3 +162,61 @@ async def test_the_latest_check_is_published() -> None:
     note_result("refused")
 
     assert REGISTRY.get_sample_value("db_ready") == 0
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """The gauges of a worker that shares a folder with others.
+
+    The environment decides that when the modules are imported.
+    """
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    # It has no types.
+    untyped: Any = values
+    monkeypatch.setattr(values, "ValueClass", untyped.MultiProcessValue())
+    spec = spec_from_file_location(gauges.__name__, gauges.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    worker: Any = module_from_spec(spec)
+    spec.loader.exec_module(worker)
+    yield worker
+    for gauge in worker._children.values():
+        gauge._value._file.close()
+
+
+def add_workers(folder: Path) -> None:
+    """Add what a worker that lives has written, one that does not, and one that starts.
+
+    Their gauges are those of this process.
+    """
+    for file in folder.glob("gauge_*.db"):
+        kind = file.stem.rpartition("_")[0]
+        shutil.copy(file, folder / f"{kind}_{os.getppid()}.db")
+        shutil.copy(file, folder / f"{kind}_{2**31 - 1}.db")
+    (folder / f"counter_{os.getppid()}.db").touch()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_the_workers_that_live_answer_for_each_other(
+    configure: Callable[..., None],
+    worker: Any,
+    tmp_path: Path,
+) -> None:
+    configure(DB_POOL_SIZE=2)
+    note_result(await check_connection())
+    async with get_engine().connect():
+        worker._write_gauges()
+        add_workers(tmp_path)
+    await dispose_engine()
+    worker._write_gauges()
+
+    registry = CollectorRegistry()
+    registry.register(worker._WorkersCollector(str(tmp_path)))
+
+    labels = {POOL: "primary", STATE: "used"}
+    assert registry.get_sample_value("db_client_connection_count", labels) == 1
+    maximum = {POOL: "primary"}
+    assert registry.get_sample_value("db_client_connection_max", maximum) == 2
+    assert registry.get_sample_value("db_ready") == 1
+    limit = registry.get_sample_value("db_server_connection_max")
+    assert limit == REGISTRY.get_sample_value("db_server_connection_max")

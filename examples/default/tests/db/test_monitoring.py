@@ -101,6 +101,22 @@ async def test_a_slow_query_is_logged_without_its_values(
     assert "s3cret" not in said
 
 
+async def test_every_kind_of_execution_is_timed(
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    configure(DB_SLOW_QUERY_THRESHOLD=0.000_001)
+    statement = text("SELECT CAST(:value AS integer)")
+
+    async with get_engine().connect() as connection:
+        await connection.execute(statement, {"value": 1})
+        await connection.execute(statement, [{"value": 1}, {"value": 2}])
+        options = {"no_parameters": True}
+        await connection.execute(text("SELECT 1"), execution_options=options)
+
+    assert caplog.text.count("slow query") == 3
+
+
 async def test_a_slow_query_of_a_request_is_logged_with_its_route(
     client: AsyncClient,
     caplog: pytest.LogCaptureFixture,

@@ -41,10 +41,10 @@ class Item(Base):
 @pytest.fixture(autouse=True)
 async def tables(engines: None) -> AsyncIterator[None]:
     async with get_engine().begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
+        await connection.run_sync(Base.metadata.create_all, checkfirst=False)
     yield
     async with get_engine().begin() as connection:
-        await connection.run_sync(Base.metadata.drop_all)
+        await connection.run_sync(Base.metadata.drop_all, checkfirst=False)
 
 
 @pytest.fixture

@@ -108,6 +108,12 @@ def test_a_socket_in_libpqs_spelling_is_a_directory() -> None:
     assert get_addresses(url) == [("/run/postgresql", None)]
 
 
+def test_one_port_behind_the_question_mark_is_that_of_all_hosts() -> None:
+    url = parse_url("postgresql:///name?host=one,two&port=5433")
+
+    assert get_addresses(url) == [("one", 5433), ("two", 5433)]
+
+
 def test_libpqs_names_behind_the_question_mark_are_understood() -> None:
     text = "postgresql://host?user=me&password=pw&dbname=name"
 

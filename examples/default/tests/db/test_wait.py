@@ -27,6 +27,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             return await check_connection()
 
         monkeypatch.setattr(wait, "check_connection", check)
+        monkeypatch.setattr(wait, "_SHORTEST_PAUSE", 0)
 
     return refuse
 
@@ -42,6 +43,21 @@ async def test_it_ends_when_the_database_answers(
     assert report.database.startswith("test_")
     # Each reason once.
     assert out.getvalue().count("waiting: not_ready: ") == 1
+
+
+async def test_a_terminal_shows_one_line_and_keeps_none(
+    refuse: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse("not_ready")
+    out = io.StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: True)
+
+    await wait_for_database(60, out)
+
+    assert "waiting, 0 s: not_ready" in out.getvalue()
+    assert "\n" not in out.getvalue()
+    assert out.getvalue().endswith("\r\x1b[K")
 
 
 async def test_it_waits_for_a_name_that_may_appear(

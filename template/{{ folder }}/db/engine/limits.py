@@ -41,11 +41,6 @@ class LimitedCursor:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)
 
-    def fetchone(self) -> Any:
-        """Fetch a row within the limit."""
-        with self._wait():
-            return self._cursor.fetchone()
-
     def fetchmany(self, size: int | None = None) -> Any:
         """Fetch some of the rows within the limit."""
         with self._wait():
