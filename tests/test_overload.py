@@ -59,6 +59,9 @@ def service(
         "DB_POOL_SIZE": str(POOL_SIZE),
         # Long enough for every client's turn on a machine that is busy.
         "DB_POOL_TIMEOUT": "5",
+        # Who holds one keeps it until all others have been refused.
+        "DB_LOCK_TIMEOUT": "60",
+        "DB_STATEMENT_TIMEOUT": "60",
         "PYTHONPATH": os.pathsep.join([str(project), str(workshop)]),
     }
     with serve(project, workshop, environment | variables, "overload:app") as service:

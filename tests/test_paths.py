@@ -50,6 +50,7 @@ def test_its_server_starts_there(run: Run, template: Path, project: Path) -> Non
 
 ODD = 'Bill\'s "new" Übersicht 🚀'
 BESIDE = ".copier-answers.db-connection.yml"
+WORKFLOW = ".github/workflows/update.yml"
 
 
 @pytest.mark.thorough
@@ -74,7 +75,11 @@ def test_a_project_of_any_name_is_updated_anywhere_in_a_repository(
     del files[answers_file]
     expected = read_host(render(mode="sync", project_name=ODD))
     del expected[ANSWERS_FILE]
+    # It asks for a new version with the option that is needed.
+    workflow = files.pop(WORKFLOW).decode()
+    del expected[WORKFLOW]
     assert files == expected | others
+    assert (answers_file in workflow) == (answers_file == BESIDE)
     assert recorded(project, answers_file)["mode"] == "sync"
 
 

@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import make_url, text
 
 from app.db import get_engine
-from app.db.doctor import examine
+from app.db.doctor import examine, server
 from app.db.doctor.network import Address, describe_tls
 from app.db.doctor.report import EXIT_CODES, Report, Result
-from app.db.doctor.server import describe_endpoint, describe_migrations
 from app.db.endpoints import get_primary_connect_args
 
 from .proxy import run_proxy
@@ -202,7 +201,7 @@ async def test_a_remote_server_without_tls_is_a_warning(
 
 
 async def test_a_pooler_that_nobody_declared_is_a_warning() -> None:
-    finding = describe_endpoint(get_primary_connect_args(), shares=True)
+    finding = server.describe_endpoint(get_primary_connect_args(), shares=True)
 
     assert finding.is_warning
     assert "set DB_POOLED=true" in finding.message
@@ -268,10 +267,10 @@ async def test_a_standby_says_so_and_how_far_it_is_behind(
 
     report = await examine()
 
-    server, replica = find(report, "server"), find(report, "replica")
-    assert server.message.endswith(", a standby")
+    primary, replica = find(report, "server"), find(report, "replica")
+    assert primary.message.endswith(", a standby")
     assert replica.message == "a standby, 60.0 s behind"
-    assert (server.status, replica.status) == ("warning", "warning")
+    assert (primary.status, replica.status) == ("warning", "warning")
 
 
 async def test_migrations_that_did_not_run_are_a_warning(tmp_path: Path) -> None:
@@ -282,10 +281,10 @@ async def test_migrations_that_did_not_run_are_a_warning(tmp_path: Path) -> None
     (tmp_path / "scripts" / "versions" / "0001.py").write_text(revision)
 
     async with get_engine().connect() as connection:
-        before = await describe_migrations(connection)
+        before = await server.describe_migrations(connection)
         table = "CREATE TABLE alembic_version AS SELECT '0001' AS version_num"
         await connection.execute(text(table))
-        after = await describe_migrations(connection)
+        after = await server.describe_migrations(connection)
 
     assert find(report, "migrations").status == "warning"
     assert before.message == "at none, and the head is 0001"

@@ -136,10 +136,10 @@ async def test_a_wait_that_ends_leaves_the_connection_alone(
     limit: Callable[[float], None],
 ) -> None:
     async with get_session() as session:
-        limit(0.2)
+        limit(0.5)
         pid = await session.scalar(text("SELECT pg_backend_pid()"))
         limit(30)
-        await session.scalar(text("SELECT pg_sleep(0.25)"))
+        await session.scalar(text("SELECT pg_sleep(0.6)"))
 
     async with get_session() as session:
         assert await session.scalar(text("SELECT pg_backend_pid()")) == pid
@@ -170,7 +170,7 @@ async def test_a_commit_that_is_not_confirmed_is_not_repeated(
 
     await count()
     proxy.lose_answers(b"COMMIT", fault)
-    limit(0.2)
+    limit(0.5)
 
     with pytest.raises(OutcomeUnknown):
         await create()

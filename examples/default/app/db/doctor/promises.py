@@ -35,12 +35,20 @@ async def try_sessions(
         async with get_session(engine) as session:
             undone = await session.scalar(_TRANSACTION)
             raise _Undo
-    outcomes = [
-        await connection.scalar(_OUTCOME, {"transaction": transaction})
-        for transaction in (kept, undone)
-    ]
+    outcomes = [await _get_outcome(connection, one) for one in (kept, undone)]
     message = f"a unit of work ends {outcomes[0]}, and with an exception {outcomes[1]}"
     return Finding(message, outcomes != ["committed", "aborted"])
+
+
+async def _get_outcome(
+    connection: AsyncConnection,
+    transaction: int | None,
+) -> str | None:
+    outcome: str | None = await connection.scalar(
+        _OUTCOME,
+        {"transaction": transaction},
+    )
+    return outcome
 
 
 async def try_errors(engine: AsyncEngine) -> Finding:
