@@ -23,9 +23,14 @@ def make_database(server_url: str) -> Iterator[str]:
 
 
 def stop_syncing(server_url: str) -> None:
-    """Let a server whose data nobody will miss not wait for the disk."""
+    """Let a server whose data nobody will miss neither wait for the disk nor clean up."""
     with psycopg.connect(server_url, autocommit=True) as server:
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        for setting in (
+            "fsync",
+            "full_page_writes",
+            "synchronous_commit",
+            "autovacuum",
+        ):
             server.execute(f"ALTER SYSTEM SET {setting} = off".encode())
         server.execute("SELECT pg_reload_conf()")
 
