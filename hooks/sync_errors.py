@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYER = Path("template", "{{ folder }}", "db")
-ADVICE = LAYER / "advice.py"
+ANSWERS, ADVICE = LAYER / "answers.py", LAYER / "advice.py"
 PAGES = (LAYER / "README.md.jinja", Path("docs", "errors.md"))
 HEADER = "| reason | SQLSTATE | status | try again | what to look at |"
 ON_CALL = Path("docs", "on-call.md")
@@ -60,7 +60,11 @@ class Row(NamedTuple):
 
 
 def read_rows(code: str) -> list[Row]:
-    """Return the rows of `ADVICE` in the source of `advice.py`, in its order."""
+    """Return the rows of `ADVICE`, in its order.
+
+    Args:
+        code: The sources of `answers.py` and `advice.py`, one after the other.
+    """
     answers: dict[str, Any] = {}
     rows = []
     # Read, not imported: a check needs neither the driver nor FastAPI.
@@ -133,7 +137,8 @@ def main() -> int:
     )
     options = parser.parse_args()
 
-    code = (options.root / ADVICE).read_text(encoding="utf-8")
+    files = [options.root / name for name in (ANSWERS, ADVICE)]
+    code = "\n".join(file.read_text(encoding="utf-8") for file in files)
     for name in (*PAGES, ON_CALL):
         page: Path = options.root / name
         old = page.read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 from support.hooks import run_hook, write
 from sync_errors import (
     ADVICE,
+    ANSWERS,
     HEADER,
     ON_CALL,
     ON_CALL_HEADER,
@@ -18,10 +19,11 @@ from sync_errors import (
     replace_table,
 )
 
-CODE = """
+ANSWERS_CODE = """
 AGAIN = Answer(503, True, "Later.")
 NEVER = Answer(409, False, "No.")
-
+"""
+ADVICE_CODE = """
 ADVICE: dict[Reason, Advice] = {
     "refused": Advice(AGAIN, "wait"),
     "taken": Advice(
@@ -31,6 +33,7 @@ ADVICE: dict[Reason, Advice] = {
     ),
 }
 """
+CODE = ANSWERS_CODE + ADVICE_CODE
 TABLE = f"""{HEADER}
 | --- | --- | --- | --- | --- |
 | `refused` |  | 503 | yes | wait |
@@ -47,7 +50,8 @@ PAGE = f"# Title\n\n{HEADER}\n| an | older | row |\n\nThe rest.\n"
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A repository of the code and of the pages that are written from it."""
-    write(tmp_path / ADVICE, CODE)
+    write(tmp_path / ANSWERS, ANSWERS_CODE)
+    write(tmp_path / ADVICE, ADVICE_CODE)
     for page in PAGES:
         write(tmp_path / page, PAGE)
     write(tmp_path / ON_CALL, ON_CALL_PAGE)

@@ -30,19 +30,21 @@ from support.variants import (
 # The layer, in both scaffolds.
 LAYER = """
     .copier-answers.yml app/__init__.py
-    app/db/README.md app/db/__init__.py app/db/__main__.py app/db/advice.py
+    app/db/README.md app/db/__init__.py app/db/__main__.py app/db/advice.py app/db/answers.py
     app/db/application.py app/db/callstack.py app/db/check.py app/db/checkouts.py
     app/db/connection.py app/db/errors.py app/db/health.py app/db/leaks.py
     app/db/local.py app/db/monitoring.py app/db/problems.py app/db/registry.py
     app/db/retry.py app/db/route.py app/db/session.py app/db/settings.py
-    app/db/testing.py app/db/endpoints.py app/db/wait.py
+    app/db/testing.py app/db/endpoints.py app/db/environment.py
+    app/db/wait.py
     app/db/doctor/__init__.py app/db/doctor/lines.py app/db/doctor/network.py
     app/db/doctor/promises.py app/db/doctor/report.py app/db/doctor/server.py
     app/db/doctor/timeouts.py app/db/doctor/watch.py
     app/db/engine/__init__.py app/db/engine/background.py
     app/db/engine/connect_args.py app/db/engine/dialect.py
     app/db/engine/driver.py app/db/engine/failures.py app/db/engine/limits.py
-    app/db/engine/pool.py app/db/engine/providers.py app/db/engine/reasons.py
+    app/db/engine/pool.py app/db/engine/providers.py app/db/engine/queue.py
+    app/db/engine/reasons.py app/db/engine/rows.py
     app/db/engine/recycle.py app/db/engine/tls.py app/db/engine/url.py
     app/db/engine/watchdog.py
     tests/db/__init__.py tests/db/conftest.py tests/db/proxy.py

@@ -2,30 +2,16 @@
 
 from typing import NamedTuple
 
-from .engine.connect_args import ConnectArgs
+from .answers import (
+    CONFLICT,
+    INVALID,
+    TOO_SLOW,
+    TRY_AGAIN,
+    UNAVAILABLE,
+    UNKNOWN,
+    Answer,
+)
 from .engine.reasons import Reason
-
-
-class Answer(NamedTuple):
-    """What a client is told.
-
-    Attributes:
-        status: The HTTP status.
-        is_transient: Whether the same work may succeed when it is tried again.
-        detail: A sentence that names no part of the database.
-    """
-
-    status: int
-    is_transient: bool
-    detail: str
-
-
-TRY_AGAIN = Answer(503, True, "The database cannot answer now. Try again later.")
-UNAVAILABLE = Answer(503, False, "The database cannot answer.")
-CONFLICT = Answer(409, False, "The request conflicts with what is stored.")
-INVALID = Answer(422, False, "The request has a value that cannot be stored.")
-TOO_SLOW = Answer(504, False, "The database did not answer in time.")
-UNKNOWN = Answer(504, False, "It is unknown whether this took effect. Check first.")
 
 
 class Advice(NamedTuple):
@@ -191,12 +177,3 @@ ADVICE: dict[Reason, Advice] = {
         "no way to the host, or no answer from DNS: is the network or the VPN down?",
     ),
 }
-
-
-def get_hints(connect_args: ConnectArgs) -> dict[Reason, str]:
-    """Return what to look at, where more is known of a server than `ADVICE` says."""
-    provider = connect_args.provider
-    if provider is None or not provider.ca or not connect_args.tls.needs_public_ca:
-        return {}
-    hint = f"{provider.name} signs its servers with a CA of its own: get it from"
-    return {"tls": f"{hint} {provider.ca}, and set DB_SSL_ROOT_CERT to the file"}

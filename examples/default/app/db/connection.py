@@ -7,8 +7,7 @@ from functools import partial
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .advice import get_hints
-from .endpoints import get_connect_args, get_direct_connect_args
+from .endpoints import get_connect_args, get_direct_connect_args, get_hints
 from .engine import build_engine
 from .engine.connect_args import ConnectArgs
 from .errors import name_connection_failures

@@ -133,11 +133,10 @@ def _has_values(file: Path) -> bool:
 
 
 def _is_alive(pid: int) -> bool:
-    if os.name != "posix":
-        # There `kill` would end it.
-        return True
     try:
-        os.kill(pid, 0)
+        # Elsewhere `kill` would end it.
+        if os.name == "posix":
+            os.kill(pid, 0)
     except OSError as error:
         # A process of another user is one.
         return not isinstance(error, ProcessLookupError)

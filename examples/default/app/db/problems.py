@@ -8,7 +8,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from .advice import ADVICE, CONFLICT
+from .advice import ADVICE
+from .answers import CONFLICT
 from .errors import DatabaseUnavailable, describe, find_reason
 
 logger = logging.getLogger(__name__)

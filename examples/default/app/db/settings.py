@@ -1,41 +1,24 @@
 """Settings from the environment and from `.env`."""
 
 from functools import cache
-from typing import Any, Literal, Self
+from typing import Any
 
-from pydantic import (
-    AliasChoices,
-    Field,
-    FilePath,
-    SecretStr,
-    ValidationError,
-    field_validator,
-)
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import AliasChoices, Field, FilePath, SecretStr, field_validator
+
+from .environment import EnvironmentSettings
 
 
 def _is_production(data: dict[str, Any]) -> bool:
     return data.get("ENVIRONMENT") == "production"
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """What can be set, its bounds, and the reason for each default.
 
     Each attribute is named after its environment variable. Durations are in seconds;
     where 0 is allowed, it switches a limit off. Connection strings are secrets: they
     appear in no repr and no error.
     """
-
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
-
-    ENVIRONMENT: Literal["development", "production"] = "development"
-    """Where this runs. Production verifies remote servers and has a larger pool."""
 
     # The default is invalid, so that a missing variable is reported like an empty one.
     DB_URL: SecretStr = Field(
@@ -164,29 +147,6 @@ class Settings(BaseSettings):
         if not value.get_secret_value().strip():
             raise ValueError("set DB_URL to your PostgreSQL connection string")
         return value
-
-    @classmethod
-    def read(cls) -> Self:
-        """Read the settings of this class now.
-
-        Raises:
-            pydantic_settings.SettingsError: A variable is missing or out of bounds.
-        """
-        try:
-            return cls()
-        except ValidationError as error:
-            faults = (
-                f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}"
-                for fault in error.errors()
-                # Only says that another setting is wrong, on which a default depends.
-                if fault["type"] != "default_factory_not_called"
-            )
-            raise SettingsError("; ".join(faults)) from None
-
-    @property
-    def is_production(self) -> bool:
-        """Whether `ENVIRONMENT` is `production`."""
-        return self.ENVIRONMENT == "production"
 
     def get_server_settings(self) -> dict[str, str]:
         """Return the limits that the server enforces, in milliseconds."""

@@ -13,11 +13,11 @@ from app.db import (
     DatabaseUnavailable,
     OutcomeUnknown,
     check_connection,
+    endpoints,
     get_engine,
     get_session,
 )
-from app.db.advice import ADVICE, get_hints
-from app.db.endpoints import get_primary_connect_args
+from app.db.advice import ADVICE
 from app.db.engine.reasons import Reason
 from app.db.errors import describe, find_reason
 from app.db.retry import is_transient
@@ -78,7 +78,7 @@ async def test_a_certificate_that_only_the_provider_can_verify_is_named(
 ) -> None:
     configure(DB_URL="postgresql://me@a.eu-1.rds.amazonaws.com/name?sslmode=require")
 
-    hints = get_hints(get_primary_connect_args())
+    hints = endpoints.get_hints(endpoints.get_primary_connect_args())
 
     assert "Amazon RDS signs its servers with a CA of its own" in hints["tls"]
     assert "set DB_SSL_ROOT_CERT to the file" in hints["tls"]

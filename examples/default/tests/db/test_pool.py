@@ -11,7 +11,8 @@ from sqlalchemy.util import greenlet_spawn
 from sqlalchemy.util.queue import Full
 
 from app.db import get_engine, get_pool_stats
-from app.db.engine.pool import FairQueue, FairQueuePool
+from app.db.engine.pool import FairQueuePool
+from app.db.engine.queue import FairQueue
 from app.db.errors import find_reason
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
