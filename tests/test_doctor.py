@@ -171,8 +171,8 @@ def steps_of(process: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]
 def test_it_keeps_secrets_whatever_the_url_looks_like(
     project: Path, run: Run, tmp_path: Path
 ) -> None:
-    is_async = "async def get_db" in (project / "app/db/session.py").read_text("utf-8")
-    main = ASYNC_MAIN if is_async else SYNC_MAIN
+    sessions = (project / "app/db/session.py").read_text("utf-8")
+    main = ASYNC_MAIN if "async def get_session" in sessions else SYNC_MAIN
 
     # Not in the project, which others read.
     variables = {"HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)}

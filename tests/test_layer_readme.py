@@ -93,14 +93,24 @@ async def main():
 
 # A unit of work in each database.
 SCENARIO = """
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from app.db.session import ReportsSession
+
+app = FastAPI()
+
+@app.post("/")
+async def report(session: ReportsSession) -> None:
+    await session.execute(text("CREATE TABLE reports ()"))
+
 async def main():
-    from app.db.session import get_reports_db
     async with get_session() as session:
         await session.execute(text("CREATE TABLE ours ()"))
-    async for session in get_reports_db():
-        await session.execute(text("CREATE TABLE reports ()"))
     await dispose_engine()
-    emit("done")
+    client = AsyncClient(transport=ASGITransport(app), base_url="http://test")
+    with ThreadPoolExecutor(1) as executor:
+        response = executor.submit(asyncio.run, client.post("/")).result()
+    emit(response.status_code)
 """
 
 
@@ -195,7 +205,8 @@ def test_the_recipe_for_a_second_database_works(
     append(db / "session.py", "\n\n".join(map(dedent, dependency)))
 
     with make_database(server_url) as ours, make_database(server_url) as reports:
-        run_scenario(run, project, SCENARIO, DB_URL=ours, REPORTS_URL=reports)
+        urls = {"DB_URL": ours, "REPORTS_URL": reports}
+        assert run_scenario(run, project, SCENARIO, **urls) == 200
         tables = [tables_of(url) for url in (ours, reports)]
         # What it does not need is not set.
         command = (sys.executable, "-m", "pytest", "tests/db/test_settings.py")

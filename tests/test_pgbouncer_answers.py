@@ -21,10 +21,12 @@ async def main():
 """
 # What SQLAlchemy and the driver do on their own, in place of the project.
 PLAIN = """
+from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import create_async_engine
 
 plain = create_async_engine(os.environ["PLAIN_URL"], isolation_level="AUTOCOMMIT")
 
+@asynccontextmanager
 async def get_plain():
     async with plain.connect() as connection:
         yield connection
@@ -48,7 +50,7 @@ async def look(width):
     while outcomes[-20:].count(width) < 20 and len(outcomes) < 800:
         for opener in openers:
             try:
-                async for session in opener():
+                async with opener() as session:
                     row = await session.execute(text("SELECT * FROM reshaped"))
                     outcomes.append(len(row.one()))
             except Exception as error:

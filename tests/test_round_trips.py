@@ -103,10 +103,8 @@ def test_a_request_costs_what_it_must(
 # database at the start, and again after its connection was closed.
 COLD = {
     "a function": """
-from app.db.session import get_read_db
-
 async def read():
-    async for session in get_read_db():
+    async with get_read_session() as session:
         await session.scalar(text("SELECT 1"))
 
 async def main():

@@ -54,7 +54,7 @@ def parse() -> Namespace:
     names = [pair_id(answers) for answers in PAIRS]
     parser = ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="turns of each way")
-    parser.add_argument("--seconds", type=float, default=1, help="how long a turn is")
+    parser.add_argument("--seconds", type=float, default=0.5, help="how long a turn is")
     parser.add_argument("--print", action="store_true", help="change no file")
     parser.add_argument("pairs", nargs="*", help=f"by default {' '.join(names)}")
     options = parser.parse_args()

@@ -9,7 +9,6 @@ _COMMON = """
 import socket
 from {queues} import Queue
 from app.db.engine.pool import FairQueuePool
-from app.db.session import get_read_db
 from app.models import Note
 
 URL = os.environ["BENCH_URL"]
@@ -36,7 +35,7 @@ crowded = {{
 idle = Queue()
 
 async def read_with_this_layer():
-    async for session in get_read_db():
+    async with get_read_session() as session:
         assert await session.get(Note, 1)
 
 async def write_with_this_layer():

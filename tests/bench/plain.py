@@ -4,10 +4,12 @@ from support.variants import Answers, computed
 
 _IMPORTS = {
     "async": """
+from contextlib import asynccontextmanager as manager
 from sqlalchemy.ext.asyncio import AsyncSession as Session
 from sqlalchemy.ext.asyncio import create_async_engine as create_engine
 """,
     "sync": """
+from contextlib import contextmanager as manager
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 """,

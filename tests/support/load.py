@@ -24,11 +24,9 @@ Start = Callable[..., AbstractContextManager["Processes"]]
 
 # Each process asks for rows of its own, so that those of another one are noticed.
 LOAD = """
-from app.db.session import get_read_db
-
 FIRST = 1000 * int(os.environ["PROCESS"])
 WORKERS = 4
-openers = [get_db, get_read_db]
+openers = [get_session, get_read_session]
 
 async def ask(session, kind, value):
     width = 1 + kind % 5
@@ -42,7 +40,7 @@ async def visit(kinds=(0,), value=0):
     faults = []
     for opener in openers:
         try:
-            async for session in opener():
+            async with opener() as session:
                 for kind in kinds:
                     await ask(session, FIRST + kind, value)
         except Exception as error:

@@ -81,7 +81,8 @@ def run_scenario(run: Run, project: Path, functions: str, **variables: str) -> A
         functions: The source.
         variables: The environment, such as `DB_URL`.
     """
-    is_async = "async def get_db" in (project / "app/db/session.py").read_text("utf-8")
+    sessions = (project / "app/db/session.py").read_text("utf-8")
+    is_async = "async def get_session" in sessions
     functions = dedent(functions)
     if not is_async:
         functions = re.sub(r"\b(async|await) ", "", functions)

@@ -21,6 +21,7 @@ from .session import (
     WriteSession,
     get_db,
     get_read_db,
+    get_read_session,
     get_session,
     set_statement_timeout,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "get_pool_stats",
     "get_read_db",
     "get_read_engine",
+    "get_read_session",
     "get_session",
     "get_settings",
     "retry_transient",

@@ -80,7 +80,7 @@ ADVICE: dict[Reason, Advice] = {
     ),
     "invalid_value": Advice(
         INVALID,
-        "a value is too long, too large or has a NUL: have the request's model check it",
+        "too long, too large or with a NUL: have the request's model check the value",
         ("22001", "22003", "22008", "22021", "22P05"),
     ),
     "lock_timeout": Advice(
@@ -99,7 +99,7 @@ ADVICE: dict[Reason, Advice] = {
     ),
     "not_ready": Advice(
         TRY_AGAIN,
-        "the server takes no connections now: it starts, stops, recovers or is overloaded",
+        "the server takes no connections: it starts, stops, recovers or is overloaded",
         ("57P03",),
     ),
     "out_of_memory": Advice(
@@ -150,7 +150,7 @@ ADVICE: dict[Reason, Advice] = {
     ),
     "statement_timeout": Advice(
         TOO_SLOW,
-        "the statement was cancelled: is an index missing, or DB_STATEMENT_TIMEOUT low?",
+        "it was cancelled: is an index missing, or DB_STATEMENT_TIMEOUT too low?",
         ("25P04", "57014"),
     ),
     "timeout": Advice(

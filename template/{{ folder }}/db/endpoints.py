@@ -71,6 +71,15 @@ def is_pooled() -> bool:
     return is_known_pooler(parse_url(settings.DB_URL.get_secret_value()))
 
 
+def get_hints(connect_args: ConnectArgs) -> dict[Reason, str]:
+    """Return what to look at, where more is known of a server than the error tells."""
+    provider = connect_args.provider
+    if provider is None or not provider.ca or not connect_args.tls.needs_public_ca:
+        return {}
+    hint = f"{provider.name} signs its servers with a CA of its own: get it from"
+    return {"tls": f"{hint} {provider.ca}, and set DB_SSL_ROOT_CERT to the file"}
+
+
 def _build_connect_args(
     url: URL,
     *,
@@ -97,12 +106,3 @@ def _naming(setting: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise SettingsError(f"{setting} {error}") from None
-
-
-def get_hints(connect_args: ConnectArgs) -> dict[Reason, str]:
-    """Return what to look at, where more is known of a server than the error tells."""
-    provider = connect_args.provider
-    if provider is None or not provider.ca or not connect_args.tls.needs_public_ca:
-        return {}
-    hint = f"{provider.name} signs its servers with a CA of its own: get it from"
-    return {"tls": f"{hint} {provider.ca}, and set DB_SSL_ROOT_CERT to the file"}

@@ -109,8 +109,8 @@ def _log_findings(report: ConnectionReport, settings: Settings) -> None:
         role = report.user
         _log_once(
             logging.WARNING,
-            f"statement_timeout is {report.statement_timeout:g} s outside transactions: "
-            f"run ALTER ROLE {role} SET statement_timeout = '{wanted:g}s'",
+            f"statement_timeout is {report.statement_timeout:g} s outside transactions:"
+            f" run ALTER ROLE {role} SET statement_timeout = '{wanted:g}s'",
         )
     if report.is_read_only:
         _log_once(logging.WARNING, f"read_only: {ADVICE['read_only'].hint}")
@@ -125,7 +125,7 @@ def _log_findings(report: ConnectionReport, settings: Settings) -> None:
     if report.connection_budget > report.max_connections:
         _log_once(
             logging.WARNING,
-            "too many connections for the server: lower DB_POOL_SIZE or WEB_CONCURRENCY",
+            "too many for the server: lower DB_POOL_SIZE or WEB_CONCURRENCY",
         )
 
 

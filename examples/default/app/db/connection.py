@@ -55,7 +55,8 @@ def build_direct_engine(
         server_settings: For example `{"lock_timeout": "5s"}`.
 
     Raises:
-        pydantic_settings.SettingsError: The URL is malformed, or none is known that leads past the pooler.
+        pydantic_settings.SettingsError: The URL is malformed, or none is known that
+            leads past the pooler.
     """
     connect_args = get_direct_connect_args(server_settings or {})
     # Not lean, because a migration may take longer than any limit of a statement.

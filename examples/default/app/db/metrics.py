@@ -49,8 +49,8 @@ _disconnects = Counter(
     [POOL, "reason"],
 )
 
-# These exist from the start, with 0: Prometheus does not see the first value of a series
-# as an increase.
+# These exist from the start, with 0: Prometheus does not see the first value of a
+# series as an increase.
 _COMMON: tuple[Reason, ...] = (
     "disconnected",
     "no_answer",

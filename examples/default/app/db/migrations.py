@@ -111,8 +111,8 @@ def _run_alone(connection: Connection, options: dict[str, Any]) -> None:
         _run()
         return
     _wait_for_lock(connection)
-    # In transactions only: outside of one, CREATE INDEX CONCURRENTLY blocks nobody while
-    # it waits, and would leave an invalid index behind.
+    # In transactions only: outside of one, CREATE INDEX CONCURRENTLY blocks nobody
+    # while it waits, and would leave an invalid index behind.
     timeout = f"{MigrationSettings.read().DB_MIGRATION_LOCK_TIMEOUT}s"
     event.listen(connection, "begin", set_local({"lock_timeout": timeout}))
     _run()

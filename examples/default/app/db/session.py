@@ -47,6 +47,24 @@ async def get_session(
             await session.commit()
 
 
+@asynccontextmanager
+async def get_read_session(
+    engine: AsyncEngine | None = None,
+) -> AsyncIterator[ReadSession]:
+    """Open a session that only reads, as `ReadDbSession` does, outside of a request.
+
+    Args:
+        engine: By default `get_read_engine()`.
+
+    Raises:
+        DatabaseUnavailable: No connection could be had, or it was lost.
+    """
+    with translate_errors():
+        engine = engine or get_read_engine()
+        async with AsyncSession(engine, **_READING) as session:
+            yield ReadSession(session)
+
+
 async def set_statement_timeout(session: WriteSession, seconds: float) -> None:
     """Let the statements of this transaction take longer than `DB_STATEMENT_TIMEOUT`.
 
@@ -72,10 +90,8 @@ async def get_db() -> AsyncIterator[WriteSession]:
 
 async def get_read_db() -> AsyncIterator[ReadSession]:
     """Yield the request's session for reading. Use it by its alias, `ReadDbSession`."""
-    with translate_errors():
-        engine = get_read_engine()
-        async with AsyncSession(engine, **_READING) as session:
-            yield ReadSession(session)
+    async with get_read_session() as session:
+        yield session
 
 
 DbSession = Annotated[WriteSession, Depends(get_db, scope="function")]

@@ -42,7 +42,7 @@ class Settings(EnvironmentSettings):
     """A read replica for `ReadDbSession`. By default it reads from `DB_URL`."""
 
     DB_POOLED: bool | None = None
-    """Whether a pooler is behind `DB_URL`. By default, if it is known as a provider's."""
+    """Whether a pooler is behind `DB_URL`. By default, if it is a known provider's."""
 
     DB_POOL_SIZE: int = Field(
         default_factory=lambda data: 10 if _is_production(data) else 3,

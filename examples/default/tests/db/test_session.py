@@ -15,6 +15,7 @@ from app.db import (
     ReadDbSession,
     dispose_engine,
     get_engine,
+    get_read_session,
     get_session,
     retry_transient,
 )
@@ -188,6 +189,13 @@ async def test_objects_can_be_read_after_the_commit() -> None:
         session.add(item)
 
     assert item.id == 1
+
+
+async def test_a_job_that_reads_is_refused_to_write() -> None:
+    async with get_read_session() as session:
+        session.add(Item(id=1))
+        with pytest.raises(InvalidRequestError, match="use DbSession"):
+            await session.flush()
 
 
 async def test_a_connection_lost_in_use_is_database_unavailable(

@@ -37,10 +37,11 @@ def build_engine(
         pool_timeout: Seconds to wait for a connection of the pool.
         max_age: Seconds after which a pooled connection is replaced.
         max_idle: Seconds without use after which a pooled connection is replaced.
-        statement_timeout: Seconds that the server allows for a statement. Not long after,
-            the client gives up and closes the connection. Needs `lean`.
-        lean: Skip the queries SQLAlchemy runs on the first connection. Until the database
-            is inspected, `schema_translate_map` then takes no `None` as a target.
+        statement_timeout: Seconds that the server allows for a statement. Not long
+            after, the client gives up and closes the connection. Needs `lean`.
+        lean: Skip the queries SQLAlchemy runs on the first connection. Until the
+            database is inspected, `schema_translate_map` then takes no `None` as a
+            target.
         echo: Log every statement, without the values of its parameters.
     """
     url = connect_args.url

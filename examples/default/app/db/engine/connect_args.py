@@ -42,7 +42,7 @@ class ConnectArgs:
     Attributes:
         url: The URL without its query: driver, user, password, host, port, database.
         arguments: The `connect_args` of `create_engine`.
-        addresses: Host and port of each server; a host may be the directory of a socket.
+        addresses: Host and port of each server; a host may be a socket's directory.
         provider: Whose server it is, if that is known.
         tls: How the connection is encrypted.
         is_pooled: Whether a pooler is in between.

@@ -38,9 +38,9 @@ class LimitedDialect(driver.Dialect):
     Attributes:
         statement_timeout: Seconds that the server allows for a statement; `math.inf`
             sets no limit.
-        on_statement: Called with each statement that succeeds, the seconds that it took,
-            and its cursor. Cheaper than SQLAlchemy's events, which slow down every call of a
-            connection as soon as there is one.
+        on_statement: Called with each statement that succeeds, the seconds that it
+            took, and its cursor. Cheaper than SQLAlchemy's events, which slow down
+            every call of a connection as soon as there is one.
     """
 
     execution_ctx_cls = LimitedExecutionContext

@@ -22,7 +22,7 @@ class NoAnswer(driver.OperationalError):
 
 
 class Wait:
-    """A wait for the server's answer, with a limit. Enter it before the driver is called.
+    """A wait for the server's answer, with a limit. Enter it, then call the driver.
 
     A peer can acknowledge what it gets and never answer: a stopped backend, a proxy
     that hangs, a pooler that queues. TCP does not notice that, the server's own
@@ -67,7 +67,7 @@ class Wait:
         if fileno is None or fileno < 0 or watch_socket(fileno)():
             return
         with socket.socket(fileno=os.dup(fileno)) as peer:
-            # Before `dup`, the descriptor may have been closed and given to another file.
+            # The descriptor may have been closed before `dup`, and given to another file.
             if self in _watchdog and driver.get_fileno(connection) == fileno:
                 self._is_over = True
                 peer.shutdown(socket.SHUT_RDWR)
