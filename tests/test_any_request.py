@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.demo import find_port
 from support.pairs import PAIRS, pair_id
+from support.postgres import find_free_port
 from support.processes import UV, Run
 from support.services import migrate, serve
 
@@ -29,7 +29,7 @@ def test_no_request_that_schemathesis_thinks_of_is_a_500(
     record_property: Callable[[str, object], None],
 ) -> None:
     migrate(run, project, database_url)
-    port = find_port()
+    port = find_free_port()
     tried = (
         *SCHEMATHESIS,
         "run",

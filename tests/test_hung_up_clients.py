@@ -136,6 +136,9 @@ def test_the_work_of_clients_that_hang_up_is_done_once_or_not_at_all(
         keeper.lock()
         hang_up(workshop, all_wait)
         behind = client.submit(service.client.get, "/read")
+        # By the time of these answers, the service has seen that the clients are gone.
+        for _ in range(3):
+            service.client.get("/begun/write")
         goes_on = all_wait()
         keeper.unlock()
         assert behind.result().status_code == 200

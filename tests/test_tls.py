@@ -162,7 +162,7 @@ def attempt_each(
     Returns:
         What came of it, details, and what the doctor found.
     """
-    # An empty home, for the user's own could hold certificates.
+    # An empty home, because the user's own could hold certificates.
     variables = {"CASES": json.dumps(cases), "HOME": str(home)}
     functions = STEERING + diagnosis + ATTEMPTS
     found: list[Any] = run_scenario(run, project, functions, **variables)

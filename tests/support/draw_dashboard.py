@@ -1,7 +1,7 @@
 """Draw the rendered dashboard: `docs/dashboard.webp`, with what a real Prometheus scraped.
 
 The service is under load, then without a free connection, cut off, and without a server.
-It needs matplotlib: `uv run --group bench python -m support.draw_dashboard`.
+It needs matplotlib: CONTRIBUTING.md has the command.
 """
 
 import json

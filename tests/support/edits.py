@@ -210,9 +210,7 @@ def edit(project: Path, answers: Answers) -> None:
     if answers["migrations"]:
         write(project / "alembic/versions/ours.py", _REVISION)
     _append(project / "alembic/env.py", "# Ours.\n")
-    _replace(
-        project / "app/models.py", {"    Identity,\n": "    Identity,\n    Index,\n"}
-    )
+    _replace(project / "app/models.py", {"Identity, M": "Identity, Index, M"})
     write_code(project, answers)
     edit_layer(project)
     for name in DELETED:

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from sqlalchemy import URL, make_url
 
+from support.postgres import find_free_port
 from support.services import TIMEOUT_SECONDS, wait_until
 
 _CONFIG = """\
@@ -121,9 +121,7 @@ def run_pgbouncer(
             pytest.fail(reason)
         pytest.skip(reason)
     server = conninfo_to_dict(direct_url)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_free_port()
     keys = ("host", "port", "user", "password")
     target = " ".join(f"{key}={_quote(server[key])}" for key in keys if key in server)
     values = {"name": name, "target": target, "port": port, "pool_size": pool_size}

@@ -7,7 +7,7 @@ import socketserver
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -133,8 +133,10 @@ def _crash(server: Server) -> None:
     pid = server.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
     for child in children:
-        if "checkpointer" in Path(f"/proc/{child}/cmdline").read_text("utf-8"):
-            os.kill(int(child), signal.SIGKILL)
+        # Another one may have ended meanwhile.
+        with suppress(FileNotFoundError):
+            if "checkpointer" in Path(f"/proc/{child}/cmdline").read_text("utf-8"):
+                os.kill(int(child), signal.SIGKILL)
     server.wait_for("all server processes terminated; reinitializing")
 
 

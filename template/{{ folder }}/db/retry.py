@@ -6,7 +6,7 @@ from typing import ParamSpec, TypeVar, overload
 import stamina
 
 from .advice import ADVICE
-from .errors import OutcomeUnknown, find_reason
+from .errors import find_reason
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,7 +46,8 @@ def retry_transient(
     """
 
     def can_repeat(error: Exception) -> bool:
-        return is_transient(error) or (idempotent and isinstance(error, OutcomeUnknown))
+        is_unknown = find_reason(error) == "outcome_unknown"
+        return is_transient(error) or (idempotent and is_unknown)
 
     decorate = stamina.retry(
         on=can_repeat,

@@ -106,11 +106,10 @@ async def ask_server(connection: AsyncConnection) -> ConnectionReport:
 def _log_findings(report: ConnectionReport, settings: Settings) -> None:
     wanted = settings.DB_STATEMENT_TIMEOUT
     if report.statement_timeout != wanted:
-        role = report.user
         _log_once(
             logging.WARNING,
-            f"statement_timeout is {report.statement_timeout:g} s outside transactions:"
-            f" run ALTER ROLE {role} SET statement_timeout = '{wanted:g}s'",
+            f"statement_timeout is {report.statement_timeout:g} s outside transactions, "
+            f"not {wanted:g} s: run `python -m {__package__} doctor --fix-timeouts`",
         )
     if report.is_read_only:
         _log_once(logging.WARNING, f"read_only: {ADVICE['read_only'].hint}")

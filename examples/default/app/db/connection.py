@@ -37,9 +37,10 @@ def get_read_engine() -> AsyncEngine:
     Raises:
         pydantic_settings.SettingsError: The setting is not a PostgreSQL URL.
     """
-    if (url := get_settings().DB_REPLICA_URL) is None:
+    settings = get_settings()
+    if (url := settings.DB_REPLICA_URL) is None:
         return get_engine()
-    return _get_engine("replica", "DB_REPLICA_URL", url)
+    return _get_engine("replica", "DB_REPLICA_URL", url, pooled=settings.DB_POOLED)
 
 
 def build_direct_engine(

@@ -64,10 +64,10 @@ def translate_errors() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise DatabaseUnavailable("pool_exhausted") from error
     except DBAPIError as error:
+        if find_reason(error) == "outcome_unknown":
+            raise OutcomeUnknown from error
         if not error.connection_invalidated:
             raise
-        if isinstance(error.orig, CommitLost):
-            raise OutcomeUnknown from error
         raise DatabaseUnavailable(diagnose_loss(error.orig)) from error
 
 
@@ -142,7 +142,8 @@ def quote_driver(error: Exception) -> str:
     if cause is None:
         return ""
     origin = cause.orig if isinstance(cause, DBAPIError) and cause.orig else cause
-    said = f"{get_sqlstate(origin) or type(origin).__name__}: {origin}"
+    code = get_sqlstate(origin) or type(origin).__name__
+    said = f"{code}: {origin}" if str(origin) else code
     if isinstance(cause, DBAPIError):
         said = said.splitlines()[0]
         said += f" in {cause.statement}" if cause.statement else ""

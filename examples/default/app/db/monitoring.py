@@ -104,8 +104,8 @@ def watch(
 
     @event.listens_for(engine, "invalidate")
     def invalidate(_: object, _entry: object, error: BaseException | None) -> None:
-        # That one was found stale before anybody got it.
-        if error is not None and not isinstance(error, DisconnectionError):
+        # Not what was found stale before anybody got it, nor what was cancelled.
+        if isinstance(error, Exception) and not isinstance(error, DisconnectionError):
             meter.disconnect(diagnose_loss(error))
 
 

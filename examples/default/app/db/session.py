@@ -1,5 +1,6 @@
 """Sessions: one transaction for each request, or in a context manager."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, NewType
@@ -73,10 +74,10 @@ async def set_statement_timeout(session: WriteSession, seconds: float) -> None:
 
     Args:
         session: A session that has executed nothing since its transaction began.
-        seconds: The new limit.
+        seconds: The new limit; 0 is none.
     """
     connection = await session.connection()
-    await connection.execution_options(statement_timeout=seconds)
+    await connection.execution_options(statement_timeout=seconds or math.inf)
     milliseconds = str(round(seconds * 1000))
     setting = func.set_config("statement_timeout", milliseconds, True)
     await connection.execute(select(setting))
@@ -109,6 +110,7 @@ ReadDbSession = Annotated[ReadSession, Depends(get_read_db, scope="function")]
 """A session for a handler that only reads: one round trip for each statement.
 
 There is no transaction around several statements. Flushes, INSERT, UPDATE and DELETE
-are refused. DANGER: textual SQL is not checked, so `text("DELETE ...")` runs and is
-committed at once. A function that takes a `WriteSession` does not accept this session.
+are refused. DANGER: textual SQL is not checked, nor a CTE or a function of the server
+that writes: `text("DELETE ...")` runs and is committed at once. A function that takes a
+`WriteSession` does not accept this session.
 """

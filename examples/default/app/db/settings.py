@@ -42,7 +42,10 @@ class Settings(EnvironmentSettings):
     """A read replica for `ReadDbSession`. By default it reads from `DB_URL`."""
 
     DB_POOLED: bool | None = None
-    """Whether a pooler is behind `DB_URL`. By default, if it is a known provider's."""
+    """Whether a pooler is behind `DB_URL`, and behind `DB_REPLICA_URL`.
+
+    By default, if the host and the port are those of a known provider's pooler.
+    """
 
     DB_POOL_SIZE: int = Field(
         default_factory=lambda data: 10 if _is_production(data) else 3,

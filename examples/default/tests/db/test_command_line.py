@@ -37,7 +37,7 @@ def project(
     configure: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Iterator[Path]:
+) -> Path:
     """A folder like the project's, in which the tests' server is the one of `local`."""
     url = os.environ["DB_URL"]
 
@@ -55,8 +55,14 @@ def project(
     Path("alembic.ini").write_text(ALEMBIC_INI)
     Path("alembic").mkdir()
     Path("alembic/env.py").write_text(ENV)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def handler_of_sigterm() -> Iterator[None]:
+    """Restore it, because `local` sets its own."""
     before = signal.getsignal(signal.SIGTERM)
-    yield tmp_path
+    yield
     signal.signal(signal.SIGTERM, before)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import certifi
 import pytest
@@ -69,6 +70,7 @@ def get_sslmode(text: str, *, must_verify: bool = False) -> str:
         (f"{REMOTE}?sslmode=verify-ca", "verify-ca"),
         (f"{REMOTE}?sslmode=prefer&sslrootcert=system", "verify-full"),
         (f"{REMOTE}?channel_binding=require", "verify-full"),
+        (f"{REMOTE}?channel_binding=require&sslmode=prefer", "verify-full"),
     ],
 )
 def test_a_remote_server_is_verified_if_tls_is_required(
@@ -133,13 +135,25 @@ def test_a_local_server_is_not_sent_the_name_of_an_endpoint() -> None:
 
 
 def test_the_url_overrides_the_settings() -> None:
-    query = "application_name=mine&connect_timeout=3&options=-c%20statement_timeout%3D5"
-
-    given = build(f"{LOCAL}?{query}").arguments
+    given = build(f"{LOCAL}?application_name=mine&connect_timeout=3").arguments
 
     assert given["application_name"] == "mine"
     assert given["connect_timeout"] == 3
-    assert given["options"] == "-c statement_timeout=5"
+
+
+def test_a_limit_of_the_settings_is_not_overridden() -> None:
+    with pytest.raises(ValueError, match=r"^sets statement_timeout in options"):
+        build(f"{LOCAL}?options=-c%20statement_timeout%3D5")
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_a_server_setting_may_have_spaces(pooled: bool) -> None:
+    escaped = "-c search_path=a,\\ b"
+
+    connect_args = build(f"{LOCAL}?options={quote(escaped)}", pooled=pooled)
+
+    assert connect_args.server_settings["search_path"] == "a, b"
+    assert (escaped in connect_args.arguments["options"]) is not pooled
 
 
 def test_a_peer_that_vanished_is_noticed_in_time() -> None:

@@ -24,6 +24,17 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines", "table")]
 
 INSERT = "INSERT INTO number VALUES (%s)"
 ADD = text("INSERT INTO number VALUES (:n)")
+WAIT_FOR_A_SLEEPER = """
+DO $$ BEGIN
+    WHILE NOT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event = 'PgSleep'
+        AND pid <> pg_backend_pid()
+    ) LOOP
+        PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+    END LOOP;
+END $$
+"""
 Driver = AsyncConnection[Any]
 
 
@@ -207,7 +218,10 @@ async def test_after_a_failure_the_next_transaction_is_one() -> None:
 
 
 @pytest.mark.parametrize("parameters", [{"n": 2}, [{"n": 2}, {"n": 3}]])
-async def test_a_cancelled_statement_leaves_nothing(parameters: Any) -> None:
+async def test_a_cancelled_statement_leaves_nothing(
+    execute: Callable[[str], Awaitable[None]],
+    parameters: Any,
+) -> None:
     async def insert_slowly() -> None:
         async with get_engine().begin() as connection:
             slow = text("INSERT INTO number SELECT :n FROM pg_sleep(30)")
@@ -215,7 +229,7 @@ async def test_a_cancelled_statement_leaves_nothing(parameters: Any) -> None:
 
     assert await count_numbers() == 1
     task = asyncio.create_task(insert_slowly())
-    await asyncio.sleep(0.1)
+    await execute(WAIT_FOR_A_SLEEPER)
     task.cancel()
     await asyncio.wait([task])
 

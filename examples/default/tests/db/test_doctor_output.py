@@ -82,7 +82,8 @@ def test_a_terminal_shows_what_runs_and_folds_long_lines(
     ("query", "shown"),
     [
         ("SELECT 'o''clock', 12.5 FROM t1", "SELECT ?, ? FROM t1"),
-        ("UPDATE t SET a = $1 WHERE b = E'it\\'s'", "UPDATE t SET a = $1 WHERE b = E?"),
+        ("UPDATE t SET a = $1 WHERE b = E'it\\'s'", "UPDATE t SET a = $1 WHERE b = ?"),
+        ("SELECT 'C:\\' FROM t WHERE a = 's3cret'", "SELECT ? FROM t WHERE a = ?"),
         ("SELECT $x$s3cret$x$, 'cut o", "SELECT ?, ?"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -107,24 +107,18 @@ async def test_a_statement_that_fails_is_named_by_the_servers_code() -> None:
             assert "s3cret" not in line
 
 
+async def test_a_server_that_does_not_know_the_outcome_says_so_too() -> None:
+    async def work() -> None:
+        async with get_session() as session:
+            await session.scalar(text(RAISE.format("40003")))
+
+    with pytest.raises(OutcomeUnknown):
+        await work()
+
+
 async def test_a_mistake_has_no_name() -> None:
     assert find_reason(await provoke("SELECT 1 +")) is None
     assert find_reason(KeyError()) is None
-
-
-async def test_a_lost_connection_is_an_unavailable_database(
-    execute: Callable[[str], Awaitable[None]],
-) -> None:
-    async def lose() -> None:
-        async with get_session() as session:
-            pid = await session.scalar(text("SELECT pg_backend_pid()"))
-            await execute(f"SELECT pg_terminate_backend({pid}, 5000)")
-            await session.scalar(text("SELECT 1"))
-
-    with pytest.raises(DatabaseUnavailable) as unavailable:
-        await lose()
-
-    assert unavailable.value.reason == "disconnected"
 
 
 async def test_only_what_may_succeed_the_next_time_is_transient() -> None:

@@ -1,5 +1,6 @@
 """What Prometheus reads is what the pool does."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
@@ -106,6 +107,17 @@ async def test_the_replica_has_a_name_of_its_own(
         used = count("used", "replica")
 
     assert used == 1
+
+
+async def test_a_statement_that_is_cancelled_is_no_lost_connection() -> None:
+    before = count_events()
+
+    async with get_engine().connect() as connection:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await connection.execute(text("SELECT pg_sleep(30)"))
+
+    assert "lost" not in since(before)
 
 
 async def test_connections_and_statements_are_timed(

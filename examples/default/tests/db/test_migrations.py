@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import func, make_url, select, text
 
-from app.db import build_direct_engine
+from app.db import build_direct_engine, migrations
 from app.db.migrations import LOCK_KEY
 from app.db.testing import execute
 
@@ -149,10 +148,10 @@ def test_a_percent_sign_in_the_password_is_harmless(
     config: Config,
     configure: Callable[..., None],
 ) -> None:
-    url = make_url(os.environ["DB_URL"]).set(username="postgres", password="50%/%s")
-    configure(DB_URL=url.render_as_string(hide_password=False))
+    configure(DB_URL="postgresql://someone:50%25%2F%25s@127.0.0.1:1/nowhere")
 
-    command.current(config)
+    with pytest.raises(CommandError, match=r"^database unavailable: refused"):
+        command.current(config)
 
 
 def test_a_generated_revision_can_be_imported(config: Config, tmp_path: Path) -> None:
@@ -174,6 +173,20 @@ def test_the_wait_for_another_process_has_an_end(
 
     with pytest.raises(CommandError, match="set DB_MIGRATION_WAIT_TIMEOUT higher"):
         command.upgrade(config, "head")
+
+
+def test_another_process_is_waited_for(
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    is_free = iter([False, False, True])
+    monkeypatch.setattr(migrations, "_try_lock", lambda _connection: next(is_free))
+    monkeypatch.setattr(migrations, "_POLL_SECONDS", 0)
+
+    command.upgrade(config, "head")
+
+    assert "another process migrates: waiting for it" in caplog.text
 
 
 @pytest.mark.usefixtures("other_process")

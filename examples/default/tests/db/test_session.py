@@ -1,13 +1,24 @@
 """A 2xx is committed, and everything else is not."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from fastapi import FastAPI, HTTPException
 from httpx2 import AsyncClient
-from sqlalchemy import ForeignKey, insert, select, text
+from sqlalchemy import (
+    Executable,
+    ForeignKey,
+    delete,
+    insert,
+    make_url,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.schema import CreateTable
 
 from app.db import (
     DatabaseUnavailable,
@@ -191,11 +202,39 @@ async def test_objects_can_be_read_after_the_commit() -> None:
     assert item.id == 1
 
 
-async def test_a_job_that_reads_is_refused_to_write() -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(insert(Item).values(id=1), id="INSERT"),
+        pytest.param(update(Item).values(id=1), id="UPDATE"),
+        pytest.param(delete(Item), id="DELETE"),
+        pytest.param(CreateTable(Item.metadata.tables["item"]), id="DDL"),
+    ],
+)
+async def test_a_job_that_reads_is_refused_to_write(statement: Executable) -> None:
     async with get_read_session() as session:
-        session.add(Item(id=1))
+        connection = await session.connection()
         with pytest.raises(InvalidRequestError, match="use DbSession"):
-            await session.flush()
+            await connection.execute(statement)
+
+
+async def test_each_statement_that_reads_is_a_transaction_of_its_own() -> None:
+    transaction = text("SELECT txid_current()")
+
+    async with get_read_session() as session:
+        transactions = {await session.scalar(transaction) for _ in range(2)}
+
+    assert len(transactions) == 2
+
+
+async def test_reading_goes_to_the_replica(configure: Callable[..., None]) -> None:
+    url = make_url(os.environ["DB_URL"]).set(database="postgres")
+    configure(DB_REPLICA_URL=url.render_as_string(hide_password=False))
+
+    async with get_read_session() as session:
+        database = await session.scalar(text("SELECT current_database()"))
+
+    assert database == "postgres"
 
 
 async def test_a_connection_lost_in_use_is_database_unavailable(

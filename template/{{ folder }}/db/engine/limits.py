@@ -33,7 +33,7 @@ class LimitedDialect(driver.Dialect):
     statements. It tells the client only: the server has a timeout of its own.
 
     With the execution option `read_only` it refuses INSERT, UPDATE, DELETE and DDL,
-    except as text.
+    except as text and in a CTE.
 
     Attributes:
         statement_timeout: Seconds that the server allows for a statement; `math.inf`

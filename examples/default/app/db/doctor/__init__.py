@@ -57,7 +57,7 @@ async def _examine_network(
     connect_args: ConnectArgs,
 ) -> None:
     """Look at what comes before the login. A socket of this machine has none of it."""
-    if not any(_is_name(host) for host, _ in connect_args.addresses):
+    if not any(_is_on_network(host) for host, _ in connect_args.addresses):
         return
     timeout = get_settings().DB_CONNECT_TIMEOUT
     with report.step("name resolution") as found:
@@ -143,5 +143,6 @@ def _list(addresses: list[Address]) -> str:
     return ", ".join(dict.fromkeys(str(address.target[0]) for address in addresses))
 
 
-def _is_name(host: str) -> bool:
+def _is_on_network(host: str) -> bool:
+    """Whether it is a name or an address, and not the directory of a socket."""
     return not host.startswith("/")

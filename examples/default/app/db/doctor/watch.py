@@ -34,7 +34,10 @@ _SESSIONS = text(
 )
 # Strings, also those that the server has cut off, and numbers.
 _LITERAL = re.compile(
-    r"\$(\w*)\$.*?(?:\$\1\$|$)|'(?:[^'\\]|\\.|'')*(?:'|$)|(?<!\$)\b\d[\d.]*\b",
+    r"\$(\w*)\$.*?(?:\$\1\$|$)"
+    # Only E'...' has a backslash that escapes.
+    r"|\b[eE]'(?:[^'\\]|\\.|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)"
+    r"|(?<!\$)\b\d[\d.]*\b",
     re.DOTALL,
 )
 _POOL = re.compile(

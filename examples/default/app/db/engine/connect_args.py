@@ -33,6 +33,7 @@ _FOREIGN_PARAMETERS = frozenset(
 _KEEPALIVE = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3}
 # In `options`: `-c name=value`, where a backslash escapes a space.
 _SERVER_SETTING = re.compile(r"(?:-c\s*|--)([\w.]+)=((?:\\.|\S)*)")
+_ESCAPED, _TO_ESCAPE = re.compile(r"\\(.)"), re.compile(r"[\\\s]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def build_connect_args(
 ) -> ConnectArgs:
     """Translate a URL and the limits of its connections for the driver.
 
-    What the URL says overrides the arguments.
+    What the URL says overrides the arguments, except `server_settings`.
 
     Args:
         url: As returned by `parse_url`.
@@ -103,11 +104,14 @@ def build_connect_args(
     remote = is_remote(url)
 
     given = query.pop("options", "")
-    server_settings = dict(server_settings) | dict(_SERVER_SETTING.findall(given))
+    in_url = {k: _ESCAPED.sub(r"\1", v) for k, v in _SERVER_SETTING.findall(given)}
+    if double := sorted(in_url.keys() & server_settings.keys()):
+        raise ValueError(f"sets {double[0]} in options: use a setting for it instead")
+    server_settings = dict(server_settings) | in_url
     # The rest names an endpoint for Neon's proxy; PostgreSQL itself refuses it.
     options = _SERVER_SETTING.sub("", given).split() if remote else []
     if not pooled:
-        options += [f"-c {name}={value}" for name, value in server_settings.items()]
+        options += [_format_option(*setting) for setting in server_settings.items()]
 
     timeout = _pop_number(query, "connect_timeout", connect_timeout)
     defaults = _KEEPALIVE | {"tcp_user_timeout": timeout * 1000}
@@ -142,6 +146,11 @@ def build_connect_args(
         is_remote=remote,
         server_settings=server_settings,
     )
+
+
+def _format_option(name: str, value: str) -> str:
+    escaped = _TO_ESCAPE.sub(r"\\\g<0>", value)
+    return f"-c {name}={escaped}"
 
 
 def _pop_number(query: dict[str, str], name: str, default: int) -> int:

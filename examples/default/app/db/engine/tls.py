@@ -67,8 +67,8 @@ def pop_tls(
         mode, ca_file = "verify-full", ""
     is_direct = query.get("sslnegotiation") == "direct"
     is_bound = query.get("channel_binding") == "require"
-    if is_direct or is_bound:
-        mode = mode or "require"
+    if (is_direct or is_bound) and not mode.startswith("verify"):
+        mode = "require"
     if remote and (mode == "require" or (must_verify and not mode)):
         mode = "verify-full"
     tls = Tls(mode=mode, ca_file=ca_file or root_cert or certifi.where())
