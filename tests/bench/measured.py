@@ -52,12 +52,3 @@ def compare(rounds: Rounds, work: str, way: str) -> float:
     """
     pairs = zip(rounds[work][way], rounds[work][BASE], strict=True)
     return median(value / base for value, base in pairs)
-
-
-def compare_fastest(rounds: Rounds, work: str) -> float:
-    """Return what the fastest round of this layer took, where SQLAlchemy's is 1.
-
-    What else a machine does can only make a round slower, as the documentation of
-    `timeit` has it: https://docs.python.org/3/library/timeit.html#timeit.Timer.repeat
-    """
-    return min(rounds[work][OURS]) / min(rounds[work][BASE])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.chart import draw
 from bench.copying import Copying
-from bench.measured import BASE, OURS, SHOWN_MS, WORK, Measured, compare_fastest
+from bench.measured import BASE, OURS, SHOWN_MS, WORK, Measured, compare
 from bench.page import build_page
 from bench.tables import build_table
 from support.variants import ROOT
@@ -47,7 +47,7 @@ def build_summary(found: Found) -> str:
                 for work in WORK
             ),
             " / ".join(
-                f"{compare_fastest(measured.processor, work):.2f}" for work in WORK
+                f"{compare(measured.processor, work, OURS):.2f}" for work in WORK
             ),
         ]
         for pair, measured in found.items()
