@@ -12,9 +12,10 @@ import httpx2
 import psycopg
 import pytest
 
+from support.databases import WAITING_FOR_A_LOCK
 from support.pairs import PAIRS, pair_id
 from support.services import Service, serve, wait_until
-from support.variants import Answers, Render
+from support.variants import Answers, Render, computed
 
 pytestmark = pytest.mark.thorough
 
@@ -50,13 +51,8 @@ async def count_writes() -> int:
 {async_}def read(session: ReadDbSession) -> int | None:
     return {await_}session.scalar(text("SELECT count(*) FROM done"))
 """
-# Other tests wait for locks in other databases of the server.
-_WAITING = """
-FROM pg_locks JOIN pg_database d ON d.oid = database
-WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
-"""
-WAITING = f"SELECT count(*) {_WAITING}"
-CANCEL = f"SELECT count(pg_cancel_backend(pid)) {_WAITING}"
+WAITING = f"SELECT count(*) {WAITING_FOR_A_LOCK}"
+CANCEL = f"SELECT count(pg_cancel_backend(pid)) {WAITING_FOR_A_LOCK}"
 DONE = "SELECT count(*) FROM done"
 CONNECTIONS = """
 SELECT count(*) FROM pg_stat_activity
@@ -99,10 +95,8 @@ def service(
 ) -> Iterator[Service]:
     """The project with a small pool, and routes that wait."""
     project = render(**answers)
-    words = {"async_": "async ", "await_": "await "}
-    if answers["mode"] == "sync":
-        words = dict.fromkeys(words, "")
-    (workshop / "waiting.py").write_text(APP.format(**words), encoding="utf-8")
+    source = APP.format_map(computed(answers))
+    (workshop / "waiting.py").write_text(source, encoding="utf-8")
     variables = {
         "DB_URL": database_url,
         "DB_POOL_SIZE": str(POOL_SIZE),

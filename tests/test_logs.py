@@ -14,7 +14,7 @@ from support.pairs import PAIRS, each_driver, pair_id
 from support.postgres import Server, make_template, run_server
 from support.processes import Run
 from support.services import serve, wait_until
-from support.variants import Answers, Render
+from support.variants import Answers, Render, computed
 
 Record = Callable[[str, object], None]
 each_pair = pytest.mark.parametrize("answers", PAIRS, ids=pair_id)
@@ -59,9 +59,8 @@ def test_an_outage_is_a_line_for_each_request(
     record_property: Record,
 ) -> None:
     project, log = render(**answers), workshop / "log"
-    is_async = answers["mode"] == "async"
-    words = {word: f"{word[:-1]} " if is_async else "" for word in ("async_", "await_")}
-    (workshop / "outage.py").write_text(APP.format_map(words), encoding="utf-8")
+    source = APP.format_map(computed(answers))
+    (workshop / "outage.py").write_text(source, encoding="utf-8")
     variables = {
         "DB_URL": server.url(),
         "DB_POOL_SIZE": str(POOL_SIZE),

@@ -10,10 +10,11 @@ import httpx2
 import psycopg
 import pytest
 
+from support.databases import WAITING_FOR_A_LOCK
 from support.pairs import PAIRS, pair_id
 from support.processes import Run
 from support.services import Service, migrate, serve, wait_until
-from support.variants import Answers, Render
+from support.variants import Answers, Render, computed
 
 pytestmark = pytest.mark.thorough
 
@@ -31,11 +32,7 @@ from sqlalchemy import text
     {await_}session.execute(text("SELECT pg_advisory_xact_lock(1)"))
 """
 
-# Other tests wait for locks in other databases of the server.
-HOLDING = """
-SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
-WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
-"""
+HOLDING = f"SELECT count(*) {WAITING_FOR_A_LOCK}"
 
 
 @pytest.fixture
@@ -50,9 +47,7 @@ def service(
     """The project with a pool that is smaller than the load."""
     project = render(**answers)
     migrate(run, project, database_url)
-    is_async = answers["mode"] == "async"
-    words = {"async_": "async ", "await_": "await "} if is_async else {}
-    source = APP.format_map({"async_": "", "await_": ""} | words)
+    source = APP.format_map(computed(answers))
     (workshop / "overload.py").write_text(source, encoding="utf-8")
     variables = {
         "DB_URL": database_url,

@@ -8,6 +8,12 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy import make_url
 
+# Sessions of this database, and of no other one of the server.
+WAITING_FOR_A_LOCK = """
+FROM pg_locks JOIN pg_database d ON d.oid = database
+WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
+
 
 @contextmanager
 def make_database(server_url: str) -> Iterator[str]:

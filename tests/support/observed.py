@@ -9,6 +9,7 @@ from threading import Event
 
 import psycopg
 
+from support.databases import WAITING_FOR_A_LOCK
 from support.postgres import find_free_port
 from support.services import Service, serve, wait_until
 
@@ -40,11 +41,7 @@ async def retry() -> None:
     await work()
 """
 
-# Other tests wait for locks in other databases of the server.
-_HOLDERS = """
-SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
-WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
-"""
+_HOLDERS = f"SELECT pid {WAITING_FOR_A_LOCK}"
 
 
 class Observed:

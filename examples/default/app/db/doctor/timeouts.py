@@ -56,7 +56,7 @@ async def examine_timeouts(
         return Finding(", ".join(map(str, outside)))
     role, database = (await connection.execute(_NAMES)).one()
     alter = f"ALTER ROLE {role} IN DATABASE {database} SET"
-    statements = [f"{alter} {each.name} = '{each.wanted:g}s'" for each in wrong]
+    statements = [f"{alter} {each.name} = '{each.wanted:.10g}s'" for each in wrong]
     if fix:
         for statement in statements:
             await connection.execute(text(statement))
