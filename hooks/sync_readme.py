@@ -12,14 +12,8 @@ from typing import Any
 import yaml
 from jinja2 import TemplateError
 
-from questionnaire import (
-    Condition,
-    Question,
-    Questionnaire,
-    Step,
-    has_choices,
-    write_answer,
-)
+from questionnaire import Question, Questionnaire, has_choices, write_answer
+from steps import Condition, Step
 
 ROOT = Path(__file__).resolve().parent.parent
 START = "<!-- questions:start -->"

@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 
 from preview.build import build
 from preview.picture import take_picture
-from questionnaire import Context, Questionnaire
+from questionnaire import Questionnaire
+from steps import Context
 from support.rendering import copy_template, render_variant
 from support.results import read_results
 from support.variants import ROOT, variant_id

@@ -9,8 +9,9 @@ from typing import Any
 
 from preview.highlight import highlight
 from preview.questions import list_questions
-from questionnaire import ANSWERS_FILE, Context, Questionnaire, write_answer
+from questionnaire import ANSWERS_FILE, Questionnaire, write_answer
 from render_example import SOURCE, forget_where_it_was_rendered
+from steps import Context
 from support.rendering import is_the_layers
 from support.results import fingerprint
 

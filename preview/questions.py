@@ -2,14 +2,8 @@
 
 from typing import Any, TypedDict
 
-from questionnaire import (
-    Condition,
-    Context,
-    Questionnaire,
-    Step,
-    has_choices,
-    write_answer,
-)
+from questionnaire import Questionnaire, has_choices, write_answer
+from steps import Condition, Context, Step
 
 # The hidden value of copier.yml that holds the answers of an earlier copy.
 EARLIER = "earlier"

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
     from support.pgbouncer import PgBouncer
+    from support.runner import Runner
     from support.site import Page
-    from support.suites import Runner
     from support.tls_server import Servers
 
 
@@ -140,7 +140,7 @@ def server_url(testrun_uid: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def runner(shared: Path, environment: dict[str, str], server_url: str) -> "Runner":
     """Runs the suites of variants, each distinct one once in all workers."""
-    from support.suites import Runner
+    from support.runner import Runner
 
     results = shared / "suites"
     results.mkdir(exist_ok=True)

@@ -12,8 +12,10 @@ from alembic.config import Config
 from packaging.requirements import Requirement
 
 from support.databases import make_database
+from support.full_stack_host import FULL_STACK
 from support.hooks import write
-from support.hosts import FULL_STACK, PLAIN, Files, read_host, write_host
+from support.hosts import Files, read_host, write_host
+from support.plain_host import PLAIN
 from support.processes import Run
 from support.releases import changes, copy_here, start_repository
 from support.rendering import quick_copier

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from support.hosts import (
-    PLAIN,
     Files,
     add_layer,
     import_path,
@@ -19,6 +18,7 @@ from support.hosts import (
     read_host,
     write_host,
 )
+from support.plain_host import PLAIN
 from support.processes import Run
 from support.variants import recorded
 

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 from support.diagnosis import DIAGNOSE
-from support.neon import DOMAIN, ENDPOINT, PASSWORD, STEP_SECONDS, Neon
+from support.neon import PASSWORD, STEP_SECONDS, Neon
+from support.neon_endpoint import DOMAIN, ENDPOINT
 from support.pairs import PAIRS, pair_id, run_scenario
 from support.processes import Run
 from support.variants import Answers, Render

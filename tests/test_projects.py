@@ -11,7 +11,7 @@ import pytest
 
 from support.pairs import PAIRS, pair_id
 from support.processes import Run
-from support.suites import OPTIONS, PLUGINS
+from support.runner import OPTIONS, PLUGINS
 from support.variants import Answers, Render, all_variants, pairwise, variant_id
 
 VARIANTS = pairwise(all_variants())

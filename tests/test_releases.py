@@ -29,7 +29,8 @@ from support.releases import (
     update_here,
 )
 from support.rendering import quick_updates
-from support.suites import Runner, suite_of_the_user
+from support.runner import Runner
+from support.suites import suite_of_the_user
 from support.variants import ROOT, Answers, Render, all_variants, recorded
 
 pytestmark = pytest.mark.thorough

@@ -18,8 +18,9 @@ from selenium.webdriver.common.by import By
 
 from preview.build import build
 from preview.data import read_project
-from questionnaire import Context, Questionnaire, write_answer
+from questionnaire import Questionnaire, write_answer
 from render_example import SOURCE
+from steps import Context
 from support.hooks import write
 from support.processes import Run
 from support.results import fingerprint

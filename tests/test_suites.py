@@ -10,7 +10,8 @@ import pytest
 
 from support.imports import Imports
 from support.results import fingerprint
-from support.suites import Runner, read_files, read_suite
+from support.runner import Runner
+from support.suites import read_files, read_suite
 from support.variants import Answers, Render, all_variants, parameters, variant_id
 
 # The layer is the same in both scaffolds.

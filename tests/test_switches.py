@@ -18,7 +18,8 @@ from support.imports import Files
 from support.processes import Run
 from support.releases import commit, conflicts, git, start_project, update_here
 from support.rendering import quick_updates
-from support.suites import Runner, suite_of_the_user
+from support.runner import Runner
+from support.suites import suite_of_the_user
 from support.variants import (
     Answer,
     Answers,

@@ -6,6 +6,16 @@ The same edits fit a render of any answers, which tells what an update has to ar
 import re
 from pathlib import Path
 
+from support.edit_files import (
+    MODEL,
+    README,
+    REVISION,
+    ROUTE,
+    ROUTER,
+    SETTINGS,
+    SYNC_TESTS,
+    TESTS,
+)
 from support.hooks import write
 from support.variants import Answers
 
@@ -21,161 +31,6 @@ DELETED = [
     "tests/db/test_cursor.py",
 ]
 
-_README = """\
-# Orders
-
-Who wants what. Ask in the channel of the team before you deploy.
-"""
-_SETTINGS = '''\
-"""Our own settings."""
-
-from pydantic_settings import BaseSettings
-
-
-class Settings(BaseSettings):
-    """What the environment says."""
-
-    GREETING: str = "hello"
-
-
-settings = Settings()
-'''
-_ROUTE = '''
-
-@app.get("/greeting")
-def greet() -> str:
-    """Greet."""
-    return settings.GREETING
-'''
-_ROUTER = '''\
-"""Orders, as a resource."""
-
-from fastapi import APIRouter
-from sqlalchemy import func, select
-
-from app.db import DbSession, ReadDbSession
-from app.models import Order
-
-router = APIRouter(prefix="/orders")
-
-
-@router.post("", status_code=201)
-async def create_order(session: DbSession, item: str) -> None:
-    session.add(Order(item=item))
-
-
-@router.get("/count")
-async def count_orders(session: ReadDbSession) -> int | None:
-    return await session.scalar(select(func.count()).select_from(Order))
-'''
-_MODEL = {
-    "sqlalchemy": '''
-
-class Order(Base):
-    """What somebody wants."""
-
-    __tablename__ = "order"
-    __table_args__ = (Index(None, "item"),)
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    item: Mapped[str]
-''',
-    "sqlmodel": '''
-
-class Order(Base, table=True):
-    """What somebody wants."""
-
-    __table_args__ = (Index(None, "item"),)
-
-    id: int | None = Field(
-        default=None,
-        primary_key=True,
-        sa_type=BigInteger,
-        sa_column_args=[Identity(always=True)],
-    )
-    item: str
-''',
-}
-_REVISION = '''\
-"""Create our tables."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "ours"
-down_revision = None
-
-
-def upgrade() -> None:
-    op.create_table(
-        "note",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("text", sa.String(length=500), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.PrimaryKeyConstraint("id", name="pk_note"),
-    )
-    op.create_table(
-        "order",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("item", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_order"),
-    )
-    op.create_index("ix_order_item", "order", ["item"])
-'''
-_TESTS = '''\
-"""Our resource, over HTTP."""
-
-import pytest
-from httpx2 import AsyncClient
-
-from app.config import settings
-from app.db import dispose_engine, get_engine
-from app.models import Base
-
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-async def tables():
-    async with get_engine().begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    yield
-    await dispose_engine()
-
-
-async def test_an_order_is_counted(client: AsyncClient) -> None:
-    created = await client.post("/orders", params={"item": "tea"})
-    counted = await client.get("/orders/count")
-
-    assert created.status_code == 201
-    assert counted.json() == 1
-
-
-async def test_we_greet(client: AsyncClient) -> None:
-    greeting = await client.get("/greeting")
-
-    assert greeting.json() == settings.GREETING
-'''
-# The same in a sync project: what the client awaits is HTTP.
-_SYNC_TESTS = re.sub(
-    r"async def tables.*?\n\n\n",
-    """\
-def tables():
-    Base.metadata.create_all(get_engine())
-    yield
-    dispose_engine()
-
-
-""",
-    _TESTS,
-    flags=re.DOTALL,
-)
-
 
 def edit(project: Path, answers: Answers) -> None:
     """Do to a project what its team does.
@@ -184,8 +39,8 @@ def edit(project: Path, answers: Answers) -> None:
         project: It may have been rendered with other answers.
         answers: Those for which the team has written its code.
     """
-    write(project / "README.md", _README)
-    write(project / "app/config.py", _SETTINGS)
+    write(project / "README.md", README)
+    write(project / "app/config.py", SETTINGS)
     _replace(
         project / "app/main.py",
         {
@@ -194,7 +49,7 @@ def edit(project: Path, answers: Answers) -> None:
             "notes.router": "orders.router",
         },
     )
-    _append(project / "app/main.py", _ROUTE)
+    _append(project / "app/main.py", ROUTE)
     _replace(
         project / "pyproject.toml",
         {
@@ -208,7 +63,7 @@ def edit(project: Path, answers: Answers) -> None:
     _append(project / "pyproject.toml", "\n[tool.ours]\nstrict = true\n")
     _append(project / ".github/workflows/ci.yml", "      - run: uv run ours\n")
     if answers["migrations"]:
-        write(project / "alembic/versions/ours.py", _REVISION)
+        write(project / "alembic/versions/ours.py", REVISION)
     _append(project / "alembic/env.py", "# Ours.\n")
     _replace(project / "app/models.py", {"Identity, M": "Identity, Index, M"})
     write_code(project, answers)
@@ -233,11 +88,11 @@ def write_code(project: Path, answers: Answers) -> None:
     """Write what depends on the answers, as the team does when it changes one."""
     models = project / "app/models.py"
     text = models.read_text("utf-8").partition("\n\n\nclass Order")[0].rstrip("\n")
-    models.write_text(f"{text}\n{_MODEL[str(answers['models'])]}", "utf-8")
+    models.write_text(f"{text}\n{MODEL[str(answers['models'])]}", "utf-8")
     is_async = answers["mode"] == "async"
-    router = _ROUTER if is_async else re.sub("async (?=def)|await ", "", _ROUTER)
+    router = ROUTER if is_async else re.sub("async (?=def)|await ", "", ROUTER)
     write(project / "app/orders.py", router)
-    write(project / "tests/test_orders.py", _TESTS if is_async else _SYNC_TESTS)
+    write(project / "tests/test_orders.py", TESTS if is_async else SYNC_TESTS)
 
 
 def _replace(path: Path, changes: dict[str, str]) -> None:

@@ -6,20 +6,19 @@ connection of its own: PgBouncer itself is tested elsewhere.
 
 import asyncio
 import hashlib
-import hmac
 import re
 import ssl
 import struct
 from asyncio import StreamReader, StreamWriter
-from base64 import b64decode, b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import trustme
 from psycopg.conninfo import conninfo_to_dict
 
-ENDPOINT = "ep-cool-rain-a1b2c3"
-DOMAIN = "eu-central-1.aws.neon.tech"
+from support.neon_endpoint import DOMAIN, find_endpoint
+from support.wire import Refused, check_password, end, pack, read
+
 PASSWORD = "npg_r41n"
 STEP_SECONDS = 10
 
@@ -28,23 +27,8 @@ _STARTUP = 196608
 _FORWARDED = {"user", "database", "application_name", "replication"}
 # What PgBouncer takes in `options`.
 _POOLABLE = {"application_name", "client_encoding", "datestyle", "timezone"}
-_NO_ENDPOINT = (
-    "Endpoint ID is not specified. Either please upgrade the postgres client \
-library (libpq) for SNI support or pass the endpoint ID (first part of the domain name) \
-as a parameter: '?options=endpoint%3D<endpoint-id>'. See more at https://neon.tech/sni"
-)
-_WRONG_ENDPOINT = "The requested endpoint could not be found, or you don't have access \
-to it. Please check the provided ID and try again."
 _INSECURE = "connection is insecure (try using `sslmode=require`)"
 _TOO_MANY = "Too many connections to this endpoint. Please try again later."
-
-
-class Refused(Exception):
-    """Ends a connection with an error: the proxy's own are all of this code."""
-
-    def __init__(self, message: str, severity: str = "ERROR", code: str = "XX000"):
-        fields = (f"S{severity}", f"V{severity}", f"C{code}", f"M{message}", "", "")
-        self.packet = _pack(b"E", "\0".join(fields).encode())
 
 
 @dataclass(eq=False)
@@ -94,7 +78,7 @@ class Neon:
             if not client.is_pooled:
                 message = "terminating connection due to administrator command"
                 client.writer.write(Refused(message, "FATAL", "57P01").packet)
-            _end(client.writer)
+            end(client.writer)
         ended = asyncio.gather(*(client.ended.wait() for client in clients))
         await asyncio.wait_for(ended, STEP_SECONDS)
 
@@ -111,7 +95,7 @@ class Neon:
             except Refused as error:
                 writer.write(error.packet)
             finally:
-                _end(writer)
+                end(writer)
 
     async def _start(self, reader: StreamReader, writer: StreamWriter) -> None:
         size, code = struct.unpack("!II", await reader.readexactly(8))
@@ -123,8 +107,10 @@ class Neon:
             raise Refused(self.refusal)
         options = parameters.get("options", "").split()
         name = self._names.pop(writer.get_extra_info("ssl_object"), None)
-        endpoint = _find_endpoint(name, options)
-        await self._check_password(reader, writer, parameters["user"])
+        endpoint = find_endpoint(name, options)
+        await check_password(
+            reader, writer, parameters["user"], PASSWORD, self._binding
+        )
         async with self._waking:
             if self.asleep.is_set():
                 await asyncio.sleep(0.3)
@@ -159,25 +145,25 @@ class Neon:
         )
         words = [word for item in parameters.items() for word in item]
         body = struct.pack("!I", _STARTUP) + "\0".join([*words, "", ""]).encode()
-        writer.write(_pack(b"", body))
+        writer.write(pack(b"", body))
 
         async def pass_answers() -> None:
             with suppress(asyncio.IncompleteReadError, OSError):
                 while True:
-                    kind, body = await _read(reader)
-                    client.writer.write(_pack(kind, body))
+                    kind, body = await read(reader)
+                    client.writer.write(pack(kind, body))
                     if kind == b"Z":
                         client.is_idle = body == b"I"
                         self._restart_timer()
-            _end(client.writer)
+            end(client.writer)
 
         answering = asyncio.create_task(pass_answers())
         try:
             while True:
-                kind, body = await _read(client.reader)
+                kind, body = await read(client.reader)
                 self.messages += 1
                 client.is_idle = False
-                writer.write(_pack(kind, body))
+                writer.write(pack(kind, body))
         finally:
             writer.close()
             await answering
@@ -192,60 +178,3 @@ class Neon:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self.idle_seconds, suspend_if_idle)
-
-    async def _check_password(
-        self, reader: StreamReader, writer: StreamWriter, user: str
-    ) -> None:
-        """Speak SCRAM-SHA-256, bound to the channel where the client can do that."""
-
-        def ask(kind: int, data: bytes) -> None:
-            writer.write(_pack(b"R", struct.pack("!I", kind) + data))
-
-        ask(10, b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0")
-        mechanism, _, data = (await _read(reader))[1].partition(b"\0")
-        flag, identity, bare = data[4:].split(b",", 2)
-        nonce = bare.partition(b",r=")[2] + b"stand-in"
-        challenge = b"r=%b,s=%b,i=4096" % (nonce, b64encode(b"salt"))
-        ask(11, challenge)
-        final, _, proof = (await _read(reader))[1].partition(b",p=")
-        said = b",".join((bare, challenge, final))
-        salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), b"salt", 4096)
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        mask = hmac.digest(hashlib.sha256(key).digest(), said, "sha256")
-        expected = bytes(a ^ b for a, b in zip(key, mask, strict=True))
-        binding = self._binding if mechanism.endswith(b"-PLUS") else b""
-        bound = b64encode(b"%b,%b,%b" % (flag, identity, binding))
-        if (final, b64decode(proof)) != (b"c=%b,r=%b" % (bound, nonce), expected):
-            raise Refused(f"password authentication failed for user '{user}'")
-        server_key = hmac.digest(salted, b"Server Key", "sha256")
-        ask(12, b"v=" + b64encode(hmac.digest(server_key, said, "sha256")))
-
-
-def _find_endpoint(name: str | None, options: list[str]) -> str:
-    """Return the endpoint that a host name or an option means, `-pooler` included."""
-    label, _, domain = (name or "").partition(".")
-    found = [label] if domain == DOMAIN else []
-    found += [o.removeprefix("endpoint=") for o in options if o.startswith("endpoint=")]
-    if not found:
-        raise Refused(_NO_ENDPOINT)
-    if found[0].removesuffix("-pooler") != ENDPOINT:
-        raise Refused(_WRONG_ENDPOINT)
-    return found[0]
-
-
-def _end(writer: StreamWriter) -> None:
-    """Close without waiting for a client, which may be frozen, to close too.
-
-    Not with `writer.close()` also: after a second one, CPython 3.11 cannot write to a
-    TLS transport any more, and writing to what was aborted is allowed.
-    """
-    writer.transport.abort()
-
-
-async def _read(reader: StreamReader) -> tuple[bytes, bytes]:
-    kind, size = struct.unpack("!cI", await reader.readexactly(5))
-    return kind, await reader.readexactly(size - 4)
-
-
-def _pack(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("!I", len(body) + 4) + body

@@ -1,7 +1,6 @@
 """PostgreSQL servers of a test's own, in any state, by the programs of Debian."""
 
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -19,6 +18,7 @@ import psycopg
 import pytest
 import trustme
 
+from support.account import hand_over, leave_root, run
 from support.services import TIMEOUT_SECONDS, wait_until
 
 USER = "me"
@@ -148,7 +148,7 @@ def run_server(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            **_unprivileged(),
+            **leave_root(),
         ) as process,
     ):
         server = Server(data, port, process)
@@ -167,20 +167,6 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run(*command: str | Path, cwd: Path, said: str = "") -> None:
-    """Run a command as the account that runs the servers."""
-    account, data = _unprivileged(), said.encode()
-    subprocess.run(
-        command, cwd=cwd, input=data, capture_output=True, check=True, **account
-    )
-
-
-def hand_over(path: Path) -> None:
-    """Give a file or a folder to the account that runs the servers."""
-    if account := _unprivileged():
-        os.chown(path, account["user"], account["group"])
-
-
 @cache
 def _binaries() -> Path:
     """Return the folder of PostgreSQL's programs, or skip; in CI, fail."""
@@ -191,11 +177,3 @@ def _binaries() -> Path:
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
         give_up("PostgreSQL's server is not installed: there is no initdb")
     return Path(found).resolve().parent
-
-
-def _unprivileged() -> dict[str, Any]:
-    """Return what makes `subprocess` leave root, as whom PostgreSQL refuses to run."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}

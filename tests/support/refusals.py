@@ -11,12 +11,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from support.account import hand_over
 from support.postgres import (
     PASSWORD,
     USER,
     Server,
     copy,
-    hand_over,
     make_template,
     run_server,
 )

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from _pytest.mark.structures import ParameterSet
 
-from questionnaire import ANSWERS_FILE, Context, Questionnaire, has_choices
+from questionnaire import ANSWERS_FILE, Questionnaire, has_choices
+from steps import Context
 
 ROOT = Path(__file__).resolve().parents[2]
 
