@@ -65,7 +65,9 @@ def edit(project: Path, answers: Answers) -> None:
     if answers["migrations"]:
         write(project / "alembic/versions/ours.py", REVISION)
     _append(project / "alembic/env.py", "# Ours.\n")
-    _replace(project / "app/models.py", {"Identity, M": "Identity, Index, M"})
+    _replace(
+        project / "app/models.py", {"    Identity,\n": "    Identity,\n    Index,\n"}
+    )
     write_code(project, answers)
     edit_layer(project)
     for name in DELETED:

@@ -80,7 +80,7 @@ def build_connect_args(
 ) -> ConnectArgs:
     """Translate a URL and the limits of its connections for the driver.
 
-    What the URL says overrides the arguments, except `server_settings`.
+    What the URL says overrides the arguments, except for `statement_timeout`.
 
     Args:
         url: As returned by `parse_url`.
@@ -105,8 +105,9 @@ def build_connect_args(
 
     given = query.pop("options", "")
     in_url = {k: _ESCAPED.sub(r"\1", v) for k, v in _SERVER_SETTING.findall(given)}
-    if double := sorted(in_url.keys() & server_settings.keys()):
-        raise ValueError(f"sets {double[0]} in options: use a setting for it instead")
+    # The client gives up by its own limit, which would not follow.
+    if "statement_timeout" in in_url.keys() & server_settings.keys():
+        raise ValueError("sets statement_timeout in options: use DB_STATEMENT_TIMEOUT")
     server_settings = dict(server_settings) | in_url
     # The rest names an endpoint for Neon's proxy; PostgreSQL itself refuses it.
     options = _SERVER_SETTING.sub("", given).split() if remote else []
