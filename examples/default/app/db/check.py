@@ -108,8 +108,8 @@ def _log_findings(report: ConnectionReport, settings: Settings) -> None:
     if report.statement_timeout != wanted:
         _log_once(
             logging.WARNING,
-            f"statement_timeout is {report.statement_timeout:g} s outside transactions, "
-            f"not {wanted:g} s: run `python -m {__package__} doctor --fix-timeouts`",
+            f"statement_timeout is {report.statement_timeout:g} s outside transactions,"
+            f" not {wanted:g} s: run `python -m {__package__} doctor --fix-timeouts`",
         )
     if report.is_read_only:
         _log_once(logging.WARNING, f"read_only: {ADVICE['read_only'].hint}")

@@ -47,7 +47,7 @@ class DatabaseUnavailable(Exception):
 
 
 class OutcomeUnknown(DatabaseUnavailable):
-    """The connection failed during COMMIT: the work may have been committed, or not.
+    """The connection failed during COMMIT, or the server does not know the outcome.
 
     Doing it again may do it twice. `retry_transient` leaves it to the caller.
     """

@@ -141,9 +141,10 @@ def test_the_url_overrides_the_settings() -> None:
     assert given["connect_timeout"] == 3
 
 
-def test_a_limit_of_the_settings_is_not_overridden() -> None:
+@pytest.mark.parametrize("name", ["statement_timeout", "Statement_Timeout"])
+def test_the_limit_that_the_client_follows_is_not_overridden(name: str) -> None:
     with pytest.raises(ValueError, match=r"^sets statement_timeout in options"):
-        build(f"{LOCAL}?options=-c%20statement_timeout%3D5")
+        build(f"{LOCAL}?options=-c%20{name}%3D5")
 
 
 @pytest.mark.parametrize("pooled", [False, True])

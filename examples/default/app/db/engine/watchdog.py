@@ -67,7 +67,7 @@ class Wait:
         if fileno is None or fileno < 0 or watch_socket(fileno)():
             return
         with socket.socket(fileno=os.dup(fileno)) as peer:
-            # The descriptor may have been closed before `dup`, and given to another file.
+            # Before `dup`, the descriptor may have been closed and used for another.
             if self in _watchdog and driver.get_fileno(connection) == fileno:
                 self._is_over = True
                 peer.shutdown(socket.SHUT_RDWR)
