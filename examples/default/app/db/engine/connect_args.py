@@ -104,11 +104,9 @@ def build_connect_args(
     remote = is_remote(url)
 
     given = query.pop("options", "")
+    found = _SERVER_SETTING.findall(given)
     # PostgreSQL takes the names in any case.
-    in_url = {
-        name.lower(): _ESCAPED.sub(r"\1", value)
-        for name, value in _SERVER_SETTING.findall(given)
-    }
+    in_url = {name.lower(): _ESCAPED.sub(r"\1", value) for name, value in found}
     # The client gives up by its own limit, which would not follow.
     if "statement_timeout" in in_url.keys() & server_settings.keys():
         raise ValueError("sets statement_timeout in options: use DB_STATEMENT_TIMEOUT")
