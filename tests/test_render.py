@@ -58,7 +58,7 @@ LAYER = """
     tests/db/test_settings.py
     tests/db/test_url.py tests/db/test_wait.py tests/db/test_watch.py
     tests/db/test_doctor.py tests/db/test_doctor_output.py
-    tests/db/test_doctor_promises.py
+    tests/db/test_doctor_promises.py tests/db/test_doctor_server.py
 """
 # What a new service gets besides, which its team owns.
 SERVICE = """
@@ -77,6 +77,7 @@ DRIVERS = {
 MIGRATIONS = """
     alembic.ini alembic/env.py alembic/script.py.mako
     app/db/migrations.py tests/db/test_migrations.py tests/db/test_revisions.py
+    app/db/doctor/migrations.py tests/db/test_doctor_migrations.py
 """
 METRICS = " app/db/meter.py app/db/metrics.py tests/db/test_metrics.py "
 LIBRARIES = {

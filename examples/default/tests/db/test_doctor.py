@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from app.db import get_engine
-from app.db.doctor import examine, server
+from app.db.doctor import examine
 from app.db.doctor.network import Address, describe_tls
 from app.db.doctor.report import EXIT_CODES, Report, Result
 from app.db.endpoints import get_primary_connect_args
@@ -200,13 +200,6 @@ async def test_a_remote_server_without_tls_is_a_warning(
     assert finding.message == "not asked for, because of sslmode=disable"
 
 
-async def test_a_pooler_that_nobody_declared_is_a_warning() -> None:
-    finding = server.describe_endpoint(get_primary_connect_args(), shares=True)
-
-    assert finding.is_warning
-    assert "set DB_POOLED=true" in finding.message
-
-
 async def test_a_bad_setting_is_the_first_step(
     configure: Callable[..., None],
 ) -> None:
@@ -227,36 +220,15 @@ async def test_timeouts_that_are_not_in_effect_can_be_fixed(
 
     before = await examine()
     fixed = await examine(fix_timeouts=True)
-    after = await examine()
+    async with get_engine().connect() as connection:
+        after = await connection.scalar(text("SHOW statement_timeout"))
 
     warning = find(before, "timeouts")
     assert warning.message.startswith("in effect in transactions only")
     assert "SET statement_timeout = '17s'" in warning.details
     assert EXIT_CODES[before.status] == 2
     assert find(fixed, "timeouts").message.startswith("altered")
-    assert find(after, "timeouts").message.startswith("statement 17 s")
-
-
-async def test_more_connections_than_the_server_has_are_a_warning(
-    configure: Callable[..., None],
-) -> None:
-    configure(WEB_CONCURRENCY=500)
-
-    report = await examine()
-
-    result = find(report, "connections")
-    assert result.status == "warning"
-    assert result.message.startswith("500 (processes) x ")
-
-
-async def test_a_replica_that_is_none_is_a_warning(
-    configure: Callable[..., None],
-) -> None:
-    configure(DB_REPLICA_URL=os.environ["DB_URL"])
-
-    report = await examine()
-
-    assert find(report, "replica").status == "warning"
+    assert after == "17s"
 
 
 async def test_a_standby_says_so_and_how_far_it_is_behind(
@@ -271,22 +243,3 @@ async def test_a_standby_says_so_and_how_far_it_is_behind(
     assert primary.message.endswith(", a standby")
     assert replica.message == "a standby, 60.0 s behind"
     assert (primary.status, replica.status) == ("warning", "warning")
-
-
-async def test_migrations_that_did_not_run_are_a_warning(tmp_path: Path) -> None:
-    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = scripts\n")
-    report = await examine()
-    (tmp_path / "scripts" / "versions").mkdir(parents=True)
-    revision = 'revision = "0001"\ndown_revision = None\n'
-    (tmp_path / "scripts" / "versions" / "0001.py").write_text(revision)
-
-    async with get_engine().connect() as connection:
-        before = await server.describe_migrations(connection)
-        table = "CREATE TABLE alembic_version AS SELECT '0001' AS version_num"
-        await connection.execute(text(table))
-        after = await server.describe_migrations(connection)
-
-    assert find(report, "migrations").status == "warning"
-    assert before.message == "at none, and the head is 0001"
-    assert before.is_warning
-    assert after == ("at the head, 0001", False, "")

@@ -9,17 +9,16 @@ from ..connection import build_single_engine, dispose_engine, get_read_engine
 from ..endpoints import get_primary_connect_args
 from ..engine.connect_args import ConnectArgs
 from ..settings import get_settings
+from .migrations import describe_migrations, has_migrations
 from .network import Address, connect, describe_tls, resolve
 from .promises import describe_health, try_errors, try_sessions
 from .report import Display, Finding, Report
 from .server import (
     describe_budget,
     describe_endpoint,
-    describe_migrations,
     describe_replica,
     describe_server,
     describe_statements,
-    has_migrations,
     measure_round_trips,
     shares_servers,
 )

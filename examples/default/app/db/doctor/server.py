@@ -2,13 +2,8 @@
 
 import statistics
 import time
-from pathlib import Path
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..advice import ADVICE
@@ -116,29 +111,6 @@ async def describe_budget(
     is_too_many = report.connection_budget > report.max_connections
     advice = "Lower DB_POOL_SIZE or WEB_CONCURRENCY." if is_too_many else ""
     return Finding(f"{ours}; {server}", is_too_many, advice)
-
-
-def has_migrations() -> bool:
-    """Whether there are migrations in this folder."""
-    return Path("alembic.ini").exists()
-
-
-async def describe_migrations(connection: AsyncConnection) -> Finding:
-    """Say whether the database is at the head of the migrations."""
-    try:
-        heads = ScriptDirectory.from_config(Config("alembic.ini")).get_heads()
-        revisions = await connection.run_sync(_get_revisions)
-    except CommandError as error:
-        return Finding(str(error), True)
-    there, wanted = (", ".join(sorted(each)) or "none" for each in (revisions, heads))
-    if there == wanted:
-        return Finding(f"at the head, {wanted}")
-    message = f"at {there}, and the head is {wanted}"
-    return Finding(message, True, "Run alembic upgrade head.")
-
-
-def _get_revisions(connection: Connection) -> tuple[str, ...]:
-    return MigrationContext.configure(connection).get_current_heads()
 
 
 async def describe_replica(connection: AsyncConnection) -> Finding:
