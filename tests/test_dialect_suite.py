@@ -13,9 +13,19 @@ from support.variants import Answers, Render
 
 pytestmark = pytest.mark.thorough
 
-# The server's default isolation level costs a round trip when the first connection is
-# opened. Nothing in a service needs to know it.
-ONLY_WITH_A_ROUND_TRIP = {"IsolationLevelTest::test_default_isolation_level"}
+# What the dialect knows after it has connected, and before anybody has asked: the server's
+# default isolation level, which nothing in a service needs, and the default schema, which
+# the lean dialect asks for when a database is first inspected.
+ONLY_WITH_A_ROUND_TRIP = {"IsolationLevelTest::test_default_isolation_level"} | {
+    f"{kind}WeCanSetDefaultSchemaWEventsTest::test_{name}"
+    for kind in ("", "Future")
+    for name in (
+        "control_case",
+        "wont_work_wo_insert",
+        "schema_change_on_connect",
+        "schema_change_works_w_transactions",
+    )
+}
 
 # SQLAlchemy's names of its own dialects.
 STOCK = {

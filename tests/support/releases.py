@@ -58,10 +58,10 @@ def make_history(run: Run, template: Path, folder: Path) -> Path:
             shutil.copytree(template, folder, dirs_exist_ok=True)
         else:
             # A shallow clone does not have it: `git fetch --unshallow`.
-            archive = folder.with_suffix(".tar")
+            archive = folder.with_suffix(".zip")
             contents = ("--output", archive, origin, "copier.yml", "template")
             git(run, ROOT, "archive", *map(str, contents))
-            shutil.unpack_archive(archive, folder, filter="data")
+            shutil.unpack_archive(archive, folder)
         commit(run, folder)
         git(run, folder, "tag", tag)
     return folder

@@ -5,9 +5,6 @@ from typing import Any
 from sqlalchemy.testing import exclusions
 from sqlalchemy.testing.requirements import SuiteRequirements
 
-# `default_schema_name_switch` stays closed: its tests read the default schema from the
-# dialect after the first connection, and the lean dialect asks for it at the first
-# inspection.
 _SUPPORTED = """
     array_type autocommit cast_precision_numerics_many_significant_digits
     check_constraint_reflection column_collation_reflection comment_reflection
@@ -16,7 +13,8 @@ _SUPPORTED = """
     constraint_comment_reflection create_or_replace_view create_table_as
     create_temp_table_as cross_schema_fk_reflection ctes ctes_with_update_delete
     ctes_with_values date_historic datetime_historic datetime_interval
-    datetime_literals datetime_timezone datetime_timezone_historic deferrable_fks
+    datetime_literals datetime_timezone datetime_timezone_historic
+    default_schema_name_switch deferrable_fks
     delete_from expression_server_defaults fetch_expression fetch_first
     fetch_no_order_by fetch_offset_with_options fetch_ties
     fk_constraint_option_reflection_ondelete_noaction

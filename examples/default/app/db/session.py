@@ -110,7 +110,7 @@ ReadDbSession = Annotated[ReadSession, Depends(get_read_db, scope="function")]
 """A session for a handler that only reads: one round trip for each statement.
 
 There is no transaction around several statements. Flushes, INSERT, UPDATE and DELETE
-are refused. DANGER: textual SQL is not checked, nor a CTE or a function of the server
-that writes: `text("DELETE ...")` runs and is committed at once. A function that takes a
-`WriteSession` does not accept this session.
+are refused, and so is an isolation level. DANGER: textual SQL is not checked, nor a CTE
+or a function of the server that writes: `text("DELETE ...")` runs and is committed at
+once. A function that takes a `WriteSession` does not accept this session.
 """

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from app.db import get_engine
-from app.db.doctor.migrations import describe_migrations, has_migrations
+from app.db.doctor import migrations
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
@@ -17,19 +17,19 @@ async def test_migrations_that_did_not_run_are_a_warning(
 ) -> None:
     versions = tmp_path / "scripts" / "versions"
     monkeypatch.chdir(tmp_path)
-    assert not has_migrations()
+    assert not migrations.has_migrations()
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = scripts\n")
-    assert has_migrations()
+    assert migrations.has_migrations()
 
     async with get_engine().connect() as connection:
-        without_scripts = await describe_migrations(connection)
+        without_scripts = await migrations.describe_migrations(connection)
         versions.mkdir(parents=True)
         revision = 'revision = "0001"\ndown_revision = None\n'
         (versions / "0001.py").write_text(revision)
-        before = await describe_migrations(connection)
+        before = await migrations.describe_migrations(connection)
         table = "CREATE TABLE alembic_version AS SELECT '0001' AS version_num"
         await connection.execute(text(table))
-        after = await describe_migrations(connection)
+        after = await migrations.describe_migrations(connection)
 
     assert without_scripts.is_warning
     assert before.message == "at none, and the head is 0001"

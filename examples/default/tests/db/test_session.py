@@ -102,6 +102,12 @@ def app() -> FastAPI:
         with pytest.raises(InvalidRequestError, match="use DbSession"):
             await session.execute(insert(Item).values(id=1))
 
+    @app.post("/read-only/isolation")
+    async def isolate_while_reading(session: ReadDbSession) -> None:
+        options = {"isolation_level": "SERIALIZABLE"}
+        with pytest.raises(InvalidRequestError, match="use DbSession"):
+            await session.connection(execution_options=options)
+
     return app
 
 
@@ -149,8 +155,8 @@ async def test_an_http_exception_rolls_back(client: AsyncClient) -> None:
     assert await count() == 0
 
 
-@pytest.mark.parametrize("way", ["flush", "insert"])
-async def test_a_session_for_reading_refuses_to_write(
+@pytest.mark.parametrize("way", ["flush", "insert", "isolation"])
+async def test_a_session_for_reading_refuses_what_needs_a_transaction(
     client: AsyncClient,
     way: str,
 ) -> None:

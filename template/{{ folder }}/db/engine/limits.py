@@ -1,9 +1,10 @@
 """Limit how long a connection waits for its server, and notice a lost COMMIT."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -33,7 +34,7 @@ class LimitedDialect(driver.Dialect):
     statements. It tells the client only: the server has a timeout of its own.
 
     With the execution option `read_only` it refuses INSERT, UPDATE, DELETE and DDL,
-    except as text and in a CTE.
+    except as text and in a CTE, and any isolation level but AUTOCOMMIT.
 
     Attributes:
         statement_timeout: Seconds that the server allows for a statement; `math.inf`
@@ -49,6 +50,17 @@ class LimitedDialect(driver.Dialect):
         self._base.__init__(**options)
         self.statement_timeout = math.inf
         self.on_statement: Callable[[str, float, Any], None] = _ignore
+
+    def set_connection_execution_options(
+        self,
+        connection: Connection,
+        opts: Mapping[str, Any],
+    ) -> None:
+        """Set the isolation level, unless there is to be no transaction."""
+        level = opts.get("isolation_level", "AUTOCOMMIT")
+        if opts.get("read_only") and level != "AUTOCOMMIT":
+            raise InvalidRequestError("ReadDbSession has no transaction: use DbSession")
+        self._base.set_connection_execution_options(connection, opts)
 
     def wait_for(self, context: Any, count: int = 1) -> Wait:
         """Return what is entered while the server works for a statement.
