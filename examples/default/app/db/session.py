@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from .connection import get_engine, get_read_engine
+from .engine.limits import READ_ONLY
 from .errors import translate_errors
 
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -18,9 +19,9 @@ ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
 """A session that reads and writes: a type checker accepts it wherever one reads."""
 
-# Each statement is its own transaction, and `engine/limits.py` refuses to write.
 _READING: dict[str, Any] = {
-    "execution_options": {"isolation_level": "AUTOCOMMIT", "read_only": True},
+    # Each statement is its own transaction, and `engine/limits.py` refuses to write.
+    "execution_options": READ_ONLY,
     "expire_on_commit": False,
 }
 

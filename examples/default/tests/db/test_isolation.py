@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.db import get_engine, get_session, get_settings
 from app.db.engine.dialect import LEAN_DRIVERNAME
+from app.db.engine.limits import READ_ONLY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
@@ -43,6 +44,7 @@ async def get_state(engine: AsyncEngine, **options: Any) -> State:
     ("options", "changed"),
     [
         ({"isolation_level": "AUTOCOMMIT"}, {"transaction": False}),
+        (READ_ONLY, {"transaction": False}),
         ({"isolation_level": "REPEATABLE READ"}, {"isolation": "repeatable read"}),
         ({"isolation_level": "SERIALIZABLE"}, {"isolation": "serializable"}),
         ({"postgresql_readonly": True}, {"read_only": "on"}),
@@ -60,6 +62,16 @@ async def test_options_of_a_connection_end_with_its_use(
 
     assert during == before | changed
     assert after == before
+
+
+async def test_a_transaction_that_is_begun_as_text_ends_with_the_use_too() -> None:
+    autocommit = get_engine().execution_options(isolation_level="AUTOCOMMIT")
+    before = await get_state(autocommit)
+
+    async with autocommit.connect() as connection:
+        await connection.execute(text("BEGIN"))
+
+    assert await get_state(autocommit) == before
 
 
 async def test_options_of_an_engine_stay_with_it() -> None:

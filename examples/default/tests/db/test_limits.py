@@ -51,7 +51,7 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     monkeypatch.setattr(limits, "GRACE_SECONDS", 0)
     monkeypatch.setattr(watchdog, "_LONGEST", watchdog._SHORTEST)
     # Its thread may have begun a longer pause.
-    watchdog._watchdog._thread.wake_up()
+    watchdog._watchdog.wake_up()
 
     def set_limit(seconds: float) -> None:
         monkeypatch.setattr(get_engine().dialect, "statement_timeout", seconds)

@@ -61,6 +61,7 @@ def build_engine(
         pool_logging_name=name,
         echo=echo,
         hide_parameters=True,
+        skip_autocommit_rollback=True,
         **pool,
         **driver.DIALECT_ARGUMENTS,
     )

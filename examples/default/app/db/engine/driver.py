@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from psycopg import OperationalError
+from psycopg.pq import TransactionStatus
 from sqlalchemy.dialects.postgresql import psycopg
 
 from . import libpq
@@ -31,6 +32,7 @@ __all__ = [
     "get_server_version",
     "get_sqlstate",
     "is_closed",
+    "is_idle",
     "is_tls",
     "keeps_statements",
     "reset_isolation_level",
@@ -81,6 +83,12 @@ def keeps_statements(arguments: Mapping[str, Any]) -> bool:
 def is_tls(connection: Any) -> bool:
     """Whether the client's end is encrypted: a proxy may end TLS before the server."""
     return bool(connection.pgconn.ssl_in_use)
+
+
+def is_idle(pooled: Any) -> bool:
+    """Whether a connection of a pool has nothing to roll back, as far as is known."""
+    status = pooled.driver_connection.pgconn.transaction_status
+    return bool(status == TransactionStatus.IDLE)
 
 
 def reset_isolation_level(connection: Any) -> None:

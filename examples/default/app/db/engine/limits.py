@@ -1,7 +1,9 @@
 """Limit how long a connection waits for its server, and notice a lost COMMIT."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,11 +15,17 @@ from .recycle import is_closed
 from .rows import LimitedExecutionContext
 from .watchdog import Wait
 
+READ_ONLY = {"isolation_level": "AUTOCOMMIT", "read_only": True}
+"""The execution options of a connection that reads without a transaction."""
+
 GRACE_SECONDS = 2.0
 """How much longer than the server's own timeout the client waits.
 
 When the server is well, its error arrives within this time, and it says more.
 """
+
+# The driver's dialect, whose methods have no types.
+_stock: Any = driver.Dialect
 
 # The server ended the session, and with it the transaction, before COMMIT arrived.
 _ROLLED_BACK = frozenset({"25P03"})
@@ -47,7 +55,7 @@ class LimitedDialect(driver.Dialect):
     execution_ctx_cls = LimitedExecutionContext
 
     def __init__(self, **options: Any) -> None:
-        self._base.__init__(**options)
+        _stock.__init__(self, **options)
         self.statement_timeout = math.inf
         self.on_statement: Callable[[str, float, Any], None] = _ignore
 
@@ -56,11 +64,18 @@ class LimitedDialect(driver.Dialect):
         connection: Connection,
         opts: Mapping[str, Any],
     ) -> None:
-        """Set the isolation level, unless there is to be no transaction."""
+        """Set the isolation level: without a transaction there is but one."""
+        if opts == READ_ONLY and not connection.in_transaction():
+            # As SQLAlchemy does it for any options, in a third of the time. The record
+            # is not public, but it is where the dialects note what is to be undone.
+            pooled: Any = connection.connection
+            pooled.dbapi_connection.autocommit = True
+            pooled._connection_record.finalize_callback.append(_end_autocommit)
+            return
         level = opts.get("isolation_level", "AUTOCOMMIT")
         if opts.get("read_only") and level != "AUTOCOMMIT":
             raise InvalidRequestError("ReadDbSession has no transaction: use DbSession")
-        self._base.set_connection_execution_options(connection, opts)
+        _stock.set_connection_execution_options(self, connection, opts)
 
     def wait_for(self, context: Any, count: int = 1) -> Wait:
         """Return what is entered while the server works for a statement.
@@ -73,7 +88,7 @@ class LimitedDialect(driver.Dialect):
         if options.get("read_only") and _writes(context):
             raise InvalidRequestError("ReadDbSession does not write: use DbSession")
         limit = count * options.get("statement_timeout", self.statement_timeout)
-        return self._wait(context.root_connection.connection, limit)
+        return Wait(context.root_connection.connection, limit + GRACE_SECONDS)
 
     def do_execute(
         self,
@@ -84,8 +99,8 @@ class LimitedDialect(driver.Dialect):
     ) -> None:
         """Execute a statement within its limit."""
         with self.wait_for(context) as wait:
-            self._base.do_execute(cursor, statement, parameters, context)
-        self.on_statement(statement, wait.get_seconds(), cursor)
+            _stock.do_execute(self, cursor, statement, parameters, context)
+        self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
     def do_executemany(
         self,
@@ -96,8 +111,8 @@ class LimitedDialect(driver.Dialect):
     ) -> None:
         """Execute a statement for several rows, each within its limit."""
         with self.wait_for(context, count=len(parameters)) as wait:
-            self._base.do_executemany(cursor, statement, parameters, context)
-        self.on_statement(statement, wait.get_seconds(), cursor)
+            _stock.do_executemany(self, cursor, statement, parameters, context)
+        self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
     def do_execute_no_params(
         self,
@@ -107,17 +122,22 @@ class LimitedDialect(driver.Dialect):
     ) -> None:
         """Execute a statement without parameters within its limit."""
         with self.wait_for(context) as wait:
-            self._base.do_execute_no_params(cursor, statement, context)
-        self.on_statement(statement, wait.get_seconds(), cursor)
+            _stock.do_execute_no_params(self, cursor, statement, context)
+        self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
     def do_rollback(self, dbapi_connection: PoolProxiedConnection) -> None:
         """Roll back within the limit."""
-        if self._base.detect_autocommit_setting(dbapi_connection):
+        if driver.is_idle(dbapi_connection):
             # There is nothing to wait for.
-            self._base.do_rollback(dbapi_connection)
+            _stock.do_rollback(self, dbapi_connection)
             return
-        with self._wait(dbapi_connection, self.statement_timeout):
-            self._base.do_rollback(dbapi_connection)
+        with Wait(dbapi_connection, self.statement_timeout + GRACE_SECONDS):
+            if _stock.detect_autocommit_setting(self, dbapi_connection):
+                # Somebody executed BEGIN, which the drivers do not notice.
+                with closing(dbapi_connection.cursor()) as cursor:
+                    cursor.execute("ROLLBACK")
+            else:
+                _stock.do_rollback(self, dbapi_connection)
 
     def do_commit(self, dbapi_connection: PoolProxiedConnection) -> None:
         """Commit within the limit.
@@ -129,21 +149,17 @@ class LimitedDialect(driver.Dialect):
         # that it ends the session. Then COMMIT comes too late, and is not carried out.
         was_closed = is_closed(dbapi_connection)
         try:
-            with self._wait(dbapi_connection, self.statement_timeout):
-                self._base.do_commit(dbapi_connection)
+            with Wait(dbapi_connection, self.statement_timeout + GRACE_SECONDS):
+                _stock.do_commit(self, dbapi_connection)
         except Exception as error:
             is_certain = was_closed or driver.get_sqlstate(error) in _ROLLED_BACK
             if is_certain or not driver.is_closed(dbapi_connection.driver_connection):
                 raise
             raise CommitLost("the connection failed during COMMIT") from error
 
-    @property
-    def _base(self) -> Any:
-        """The driver's dialect, whose methods have no types."""
-        return super()
 
-    def _wait(self, connection: PoolProxiedConnection, limit: float) -> Wait:
-        return Wait(connection, limit + GRACE_SECONDS)
+def _end_autocommit(dbapi_connection: Any) -> None:
+    dbapi_connection.autocommit = False
 
 
 def _writes(context: Any) -> bool:

@@ -33,16 +33,18 @@ class Wait:
         NoAnswer: On exit, in place of the driver's error.
     """
 
-    __slots__ = ("_connection", "_is_over", "_started", "expires")
+    __slots__ = ("_connection", "_is_over", "expires", "started")
 
     def __init__(self, connection: PoolProxiedConnection, limit: float) -> None:
         self._connection = connection
         self._is_over = False
-        self._started = time.monotonic()
-        self.expires = self._started + limit
+        self.started = time.monotonic()
+        self.expires = self.started + limit
 
     def __enter__(self) -> Self:
-        _watchdog.add(self)
+        _watchdog.waits.add(self)
+        if _watchdog.is_idle:
+            _watchdog.wake_up()
         return self
 
     def __exit__(
@@ -51,14 +53,10 @@ class Wait:
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        _watchdog.remove(self)
+        _watchdog.waits.discard(self)
         if self._is_over and isinstance(error, Exception):
-            seconds = self.expires - self._started
+            seconds = self.expires - self.started
             raise NoAnswer(f"no answer within {seconds:g} seconds") from error
-
-    def get_seconds(self) -> float:
-        """Return the seconds since the wait began."""
-        return time.monotonic() - self._started
 
     def end(self) -> None:
         """Shut the socket down, unless it holds an answer that nobody has read yet."""
@@ -68,7 +66,7 @@ class Wait:
             return
         with socket.socket(fileno=os.dup(fileno)) as peer:
             # Before `dup`, the descriptor may have been closed and used for another.
-            if self in _watchdog and driver.get_fileno(connection) == fileno:
+            if self in _watchdog.waits and driver.get_fileno(connection) == fileno:
                 self._is_over = True
                 peer.shutdown(socket.SHUT_RDWR)
 
@@ -80,28 +78,20 @@ class _Watchdog:
         self._thread = BackgroundThread(self._end_overdue)
         self.forget()
 
-    def __contains__(self, wait: Wait) -> bool:
-        return wait in self._waits
-
-    def add(self, wait: Wait) -> None:
-        self._waits.add(wait)
-        if self._is_idle:
-            self._thread.wake_up()
-
-    def remove(self, wait: Wait) -> None:
-        self._waits.discard(wait)
+    def wake_up(self) -> None:
+        self._thread.wake_up()
 
     def forget(self) -> None:
         """Leave the waits to the parent, which has the connections."""
-        self._waits: set[Wait] = set()
+        self.waits: set[Wait] = set()
         # Whether the thread must be woken, or started, when a wait begins.
-        self._is_idle = True
+        self.is_idle = True
 
     def _end_overdue(self) -> float | None:
         """Return the seconds until the next look, or None when nothing waits."""
         # In this order: a wait that is added from here on wakes the thread.
-        self._is_idle = True
-        if not (waits := list(self._waits)):
+        self.is_idle = True
+        if not (waits := list(self.waits)):
             return None
         now = time.monotonic()
         for wait in waits:
@@ -109,7 +99,7 @@ class _Watchdog:
                 # A connection that was closed meanwhile has no socket.
                 with suppress(Exception):
                     wait.end()
-        self._is_idle = False
+        self.is_idle = False
         rest = min(wait.expires for wait in waits) - now
         return min(max(rest, _SHORTEST), _LONGEST)
 
