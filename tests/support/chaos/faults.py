@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from support.chaos.proxy import Proxy
 from support.chaos.server import Server
+from support.services import wait_until
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def cut(stage: Stage) -> None:
 def lose_commits(stage: Stage) -> None:
     stage.proxy.loses_commits = True
     time.sleep(stage.seconds / 2)
+    # Every client may have waited for something else meanwhile.
+    wait_until(lambda: stage.proxy.lost_commits > 0)
     stage.proxy.loses_commits = False
 
 

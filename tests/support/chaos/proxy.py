@@ -36,6 +36,7 @@ class Proxy:
         port: Where it listens.
         is_silent: Swallow everything, in both directions.
         loses_commits: Forward COMMIT, and close the connection instead of answering.
+        lost_commits: How often that has happened.
         cuts: Forward half of the next answers, then close their connections.
     """
 
@@ -44,6 +45,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = int(self._listener.getsockname()[1])
         self.is_silent = self.loses_commits = self.cuts = False
+        self.lost_commits = 0
         self._links: set[_Link] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -99,6 +101,7 @@ class Proxy:
                 if self.is_silent:
                     continue
                 if link.lost.is_set():
+                    self.lost_commits += 1
                     break
                 if self.cuts:
                     link.client.sendall(data[: len(data) // 2])
