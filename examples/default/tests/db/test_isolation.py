@@ -118,3 +118,20 @@ async def test_a_level_for_all_connections_is_gone_back_to() -> None:
     assert during == before | {"isolation": "read committed"}
     assert after == before
     assert engine.dialect.default_isolation_level == "SERIALIZABLE"
+
+
+async def test_autocommit_for_all_connections_outlasts_a_reader() -> None:
+    url = make_url(get_settings().DB_URL.get_secret_value())
+    engine = create_async_engine(
+        url.set(drivername=LEAN_DRIVERNAME),
+        isolation_level="AUTOCOMMIT",
+        pool_size=1,
+    )
+    before = await get_state(engine)
+
+    await get_state(engine, **READ_ONLY)
+    after = await get_state(engine)
+    await engine.dispose()
+
+    assert before["transaction"] is False
+    assert after == before

@@ -64,13 +64,14 @@ class LimitedDialect(driver.Dialect):
         connection: Connection,
         opts: Mapping[str, Any],
     ) -> None:
-        """Set the isolation level: without a transaction there is but one."""
+        """Set the options; refuse an isolation level where there is no transaction."""
         if opts == READ_ONLY and not connection.in_transaction():
             # As SQLAlchemy does it for any options, in a third of the time. The record
             # is not public, but it is where the dialects note what is to be undone.
             pooled: Any = connection.connection
-            pooled.dbapi_connection.autocommit = True
-            pooled._connection_record.finalize_callback.append(_end_autocommit)
+            if not pooled.dbapi_connection.autocommit:
+                pooled.dbapi_connection.autocommit = True
+                pooled._connection_record.finalize_callback.append(_end_autocommit)
             return
         level = opts.get("isolation_level", "AUTOCOMMIT")
         if opts.get("read_only") and level != "AUTOCOMMIT":
