@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from typing import NoReturn
 
 from alembic.command import upgrade
@@ -145,10 +145,11 @@ def _run(command: list[str]) -> int:
             raise
 
 
-def _wait(url: str) -> int:
+def _wait(url: str) -> NoReturn:
     print(f"DB_URL={url}", "Ctrl-C stops the server.", sep="\n", flush=True)
-    threading.Event().wait()
-    return 0
+    # A wait without an end could miss a signal that comes just before it.
+    while True:
+        time.sleep(1)
 
 
 if __name__ == "__main__":
