@@ -12,6 +12,16 @@ from app.db import dispose_engine, get_settings
 from app.db.testing import execute as execute_statement
 from app.db.testing import temporary_database
 
+# `pg_terminate_backend` can wait too, but looks only ten times a second.
+TERMINATE = """
+DO $$ BEGIN
+    PERFORM pg_terminate_backend({pid});
+    WHILE EXISTS (SELECT FROM pg_stat_activity WHERE pid = {pid}) LOOP
+        PERFORM pg_sleep(0.001), pg_stat_clear_snapshot();
+    END LOOP;
+END $$
+"""
+
 
 @pytest.fixture
 def anyio_backend() -> str:
@@ -44,6 +54,18 @@ def no_waiting_between_attempts() -> Iterator[None]:
 def execute() -> Callable[[str], Awaitable[None]]:
     """Execute a statement outside of any transaction, not on the pool under test."""
     return execute_statement
+
+
+@pytest.fixture
+def terminate(
+    execute: Callable[[str], Awaitable[None]],
+) -> Callable[[int], Awaitable[None]]:
+    """End a process of the server, and wait until it has gone."""
+
+    async def terminate(pid: int) -> None:
+        await execute(TERMINATE.format(pid=pid))
+
+    return terminate
 
 
 @pytest.fixture

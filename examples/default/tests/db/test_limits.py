@@ -1,7 +1,9 @@
 """A server that does not answer ends in an error, and a lost COMMIT is not repeated."""
 
 import gc
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -134,12 +136,16 @@ async def test_rows_that_stay_on_the_server_all_arrive() -> None:
 
 async def test_a_wait_that_ends_leaves_the_connection_alone(
     limit: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 31)
+
     async with get_session() as session:
-        limit(0.5)
-        pid = await session.scalar(text("SELECT pg_backend_pid()"))
         limit(30)
-        await session.scalar(text("SELECT pg_sleep(0.6)"))
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        for module in (limits, watchdog):
+            monkeypatch.setattr(module, "time", later)
+        await session.scalar(text("SELECT pg_sleep(0.1)"))
 
     async with get_session() as session:
         assert await session.scalar(text("SELECT pg_backend_pid()")) == pid
@@ -170,11 +176,12 @@ async def test_a_commit_that_is_not_confirmed_is_not_repeated(
     async def create() -> None:
         nonlocal attempts
         attempts += 1
-        await insert()
+        async with get_session() as session:
+            await session.scalar(text("INSERT INTO number VALUES (1) RETURNING n"))
+            limit(0.05)
 
     await count()
     proxy.lose_answers(b"COMMIT", fault)
-    limit(0.5)
 
     with pytest.raises(OutcomeUnknown):
         await create()
@@ -205,13 +212,13 @@ async def test_what_is_declared_idempotent_is_repeated(proxy: Proxy) -> None:
 
 
 async def test_a_connection_that_was_lost_before_commit_did_not_commit(
-    execute: Callable[[str], Awaitable[None]],
+    terminate: Callable[[int], Awaitable[None]],
 ) -> None:
     async def lose_the_connection() -> None:
         async with get_session() as session:
             await session.scalar(text("INSERT INTO number VALUES (1) RETURNING n"))
             pid = await session.scalar(text("SELECT pg_backend_pid()"))
-            await execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+            await terminate(pid)
 
     with pytest.raises(DatabaseUnavailable) as unavailable:
         await lose_the_connection()

@@ -41,11 +41,11 @@ async def test_a_connection_is_kept() -> None:
 
 
 async def test_a_connection_that_the_server_closed_is_replaced(
-    execute: Callable[[str], Awaitable[None]],
+    terminate: Callable[[int], Awaitable[None]],
 ) -> None:
     before = await get_backend()
 
-    await execute(f"SELECT pg_terminate_backend({before}, 5000)")
+    await terminate(before)
 
     assert await get_backend() != before
 

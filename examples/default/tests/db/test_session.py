@@ -244,12 +244,12 @@ async def test_reading_goes_to_the_replica(configure: Callable[..., None]) -> No
 
 
 async def test_a_connection_lost_in_use_is_database_unavailable(
-    execute: Callable[[str], Awaitable[None]],
+    terminate: Callable[[int], Awaitable[None]],
 ) -> None:
     async def lose_the_connection() -> None:
         async with get_session() as session:
             pid = await session.scalar(text("SELECT pg_backend_pid()"))
-            await execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+            await terminate(pid)
             await session.scalar(text("SELECT 1"))
 
     with pytest.raises(DatabaseUnavailable) as lost:
@@ -259,7 +259,7 @@ async def test_a_connection_lost_in_use_is_database_unavailable(
 
 
 async def test_a_unit_of_work_is_tried_again_after_a_lost_connection(
-    execute: Callable[[str], Awaitable[None]],
+    terminate: Callable[[int], Awaitable[None]],
 ) -> None:
     attempts = 0
 
@@ -270,7 +270,7 @@ async def test_a_unit_of_work_is_tried_again_after_a_lost_connection(
         async with get_session() as session:
             pid = await session.scalar(text("SELECT pg_backend_pid()"))
             if attempts == 1:
-                await execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+                await terminate(pid)
             session.add(Item(id=1))
 
     await create()
