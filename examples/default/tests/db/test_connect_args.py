@@ -19,6 +19,7 @@ QUERY = "sslmode=require&channel_binding=require"
 COPIED = f"postgresql://me:p%40ss@{NEON}/neondb?{QUERY}"
 LOCAL = "postgresql://localhost/database"
 REMOTE = "postgresql://db.example.com/database"
+SUPABASE = "postgresql://db.abcdefghijkl.supabase.co/postgres"
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +63,8 @@ def get_sslmode(text: str, *, must_verify: bool = False) -> str:
         (f"{LOCAL}?sslmode=require", "require"),
         (f"{LOCAL}?sslmode=verify-full", "verify-full"),
         (REMOTE, ""),
+        (SUPABASE, "verify-full"),
+        (f"{SUPABASE}?sslmode=prefer", "prefer"),
         (f"{REMOTE}?ssl=true", "verify-full"),
         (f"{REMOTE}?ssl=require", "verify-full"),
         (f"{REMOTE}?sslmode=disable", "disable"),

@@ -41,18 +41,21 @@ def pop_tls(
     *,
     remote: bool,
     root_cert: str | None,
+    has_tls: bool,
     must_verify: bool,
 ) -> Tls:
     """Take `sslmode` and `sslrootcert` out of `query`, and make them safe.
 
     `require` encrypts but does not verify the server. For a remote host it is raised to
     `verify-full`, with a CA file that exists: the binary wheels of the drivers have no
-    CA store of their own, so `sslrootcert=system` finds nothing there.
+    CA store of their own, so `sslrootcert=system` finds nothing there. A URL without
+    `sslmode` is raised too if that must be, or if the server is known to have TLS.
 
     Args:
         query: The parameters of a URL.
         remote: Whether the host is another machine.
         root_cert: A CA file to use instead of certifi's.
+        has_tls: Whether the server is known to have TLS.
         must_verify: Reject an `sslmode` below `verify-ca` for a remote host.
 
     Raises:
@@ -69,7 +72,9 @@ def pop_tls(
     is_bound = query.get("channel_binding") == "require"
     if (is_direct or is_bound) and not mode.startswith("verify"):
         mode = "require"
-    if remote and (mode == "require" or (must_verify and not mode)):
+    if remote and not mode and (must_verify or has_tls):
+        mode = "require"
+    if remote and mode == "require":
         mode = "verify-full"
     tls = Tls(mode=mode, ca_file=ca_file or root_cert or certifi.where())
     if remote and must_verify and not tls.is_verified:

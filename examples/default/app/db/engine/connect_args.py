@@ -101,7 +101,7 @@ def build_connect_args(
     query = {k: v if isinstance(v, str) else v[-1] for k, v in url.query.items()}
     addresses = [(host, port or 5432) for host, port in get_addresses(url)]
     has_host_parameter = query.pop("host", None) is not None
-    remote = is_remote(url)
+    remote, provider = is_remote(url), get_provider(url)
 
     given = query.pop("options", "")
     found = _SERVER_SETTING.findall(given)
@@ -122,6 +122,7 @@ def build_connect_args(
         query,
         remote=remote,
         root_cert=root_cert,
+        has_tls=provider is not None,
         must_verify=must_verify,
     )
     arguments = driver.build_arguments(
@@ -143,7 +144,7 @@ def build_connect_args(
         url=url.set(query={}),
         arguments=arguments,
         addresses=addresses,
-        provider=get_provider(url),
+        provider=provider,
         tls=tls,
         is_pooled=pooled,
         is_remote=remote,
