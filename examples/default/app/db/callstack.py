@@ -12,7 +12,8 @@ CallStack = list[tuple[CodeType, int]]
 
 # The innermost calls: further out are those of the server and of the event loop.
 _DEPTH, _PARENT_DEPTH = 50, 25
-_SQLALCHEMY = str(Path(sqlalchemy.__file__).parent)
+# Its modules, and the methods that it writes itself.
+_SQLALCHEMY = (str(Path(sqlalchemy.__file__).parent), "<sqlalchemy generated")
 
 
 def get_call_stack() -> CallStack:

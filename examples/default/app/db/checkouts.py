@@ -66,7 +66,8 @@ class Checkouts:
         self.leak_after = leak_after
         self.held: dict[ConnectionPoolEntry, _Held] = {}
         self._pool = engine.pool.logging_name or "default"
-        self._lock = threading.Lock()
+        # Reentrant: a connection may be garbage-collected, and so returned, meanwhile.
+        self._lock = threading.RLock()
 
     def begin(self, _: object, entry: ConnectionPoolEntry, _proxy: object) -> None:
         """Note who takes a connection: the listener itself, to save a call."""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from .connection import build_direct_engine
 from .engine import set_local
 from .engine.driver import get_sqlstate
-from .errors import DatabaseUnavailable, translate_errors
+from .errors import DatabaseUnavailable, describe, translate_errors
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
         with translate_errors():
             asyncio.run(_connect_and_run(_build_engine(), options))
     except DatabaseUnavailable as error:
-        raise CommandError(f"database unavailable: {error}") from error
+        raise CommandError(f"database unavailable: {describe(error)}") from error
     except DBAPIError as error:
         if get_sqlstate(error.orig) != _LOCK_NOT_AVAILABLE:
             raise

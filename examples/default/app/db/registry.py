@@ -32,6 +32,12 @@ def pop_engines() -> list[AsyncEngine]:
         return [_engines.pop(key) for key in keys]
 
 
+def forget_engines() -> None:
+    """Drop the engines of all event loops. Only those could close the connections."""
+    with _lock:
+        _engines.clear()
+
+
 def list_pools() -> list[Pool]:
     """Return the pools of all engines whose event loops are not closed."""
     found = list(_engines.items())

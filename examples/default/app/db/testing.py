@@ -11,6 +11,7 @@ from sqlalchemy import make_url, text
 
 from .connection import build_direct_engine
 from .local import run_server
+from .registry import forget_engines
 from .settings import Settings, get_settings
 
 
@@ -75,5 +76,7 @@ def _without_settings() -> Iterator[None]:
 
 
 def _set_url(url: str) -> None:
+    """Let what connects from now on connect there."""
     os.environ["DB_URL"] = url
     get_settings.cache_clear()
+    forget_engines()

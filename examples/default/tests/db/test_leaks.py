@@ -1,14 +1,16 @@
 """Leaks name the code that caused them, once while they last and once at their end."""
 
 from collections.abc import Callable, Iterator
-from logging import LogRecord
+from logging import Handler, LogRecord
 from logging.handlers import QueueHandler
 from queue import SimpleQueue
+from threading import Thread
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from app.db import (
     DbSession,
@@ -16,6 +18,7 @@ from app.db import (
     check_connection_leaks,
     checkouts,
     get_engine,
+    get_session,
 )
 from app.db.leaks import _report_leaks
 
@@ -48,7 +51,8 @@ def reports() -> Iterator[Reports]:
 
 
 async def test_a_leak_shows_who_took_the_connection() -> None:
-    async with get_engine().connect():
+    async with get_session() as session:
+        await session.connection()
         leaks = check_connection_leaks(threshold=0)
         by_default = check_connection_leaks()
 
@@ -61,6 +65,30 @@ async def test_a_leak_shows_who_took_the_connection() -> None:
     assert "sqlalchemy" not in leak.stack
     assert not by_default
     assert not check_connection_leaks(threshold=0)
+
+
+async def test_a_connection_may_be_returned_while_another_one_is_reported() -> None:
+    held = checkouts.Checkouts(create_engine("postgresql://"), leak_after=0)
+    first: Any = object()
+    second: Any = object()
+
+    class Collector(Handler):
+        """Does what the garbage collector may do at any time."""
+
+        def emit(self, _: LogRecord) -> None:
+            held.end(second)
+
+    for entry in (first, second):
+        held.begin(None, entry, None)
+    collector = Collector()
+    checkouts.logger.addHandler(collector)
+    returning = Thread(target=held.end, args=[first], daemon=True)
+    returning.start()
+    returning.join(10)
+    checkouts.logger.removeHandler(collector)
+
+    assert not returning.is_alive()
+    assert not held.held
 
 
 async def test_a_leak_in_a_request_shows_its_route(client: AsyncClient) -> None:

@@ -21,6 +21,13 @@ from app.db.engine import limits, watchdog
 
 from .proxy import Fault, Proxy, run_proxy
 
+SLOW_COMMIT = (
+    """CREATE OR REPLACE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END'""",
+    """CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON number
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pause()""",
+)
+
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines", "table")]
 
 
@@ -152,16 +159,21 @@ async def test_a_wait_that_ends_leaves_the_connection_alone(
 
 
 @pytest.mark.parametrize("seconds", [30, 0])
-async def test_a_slow_statement_can_be_given_more_time_or_no_limit(
+async def test_a_slow_transaction_can_be_given_more_time_or_no_limit(
+    execute: Callable[[str], Awaitable[None]],
     limit: Callable[[float], None],
     seconds: float,
 ) -> None:
+    for statement in SLOW_COMMIT:
+        await execute(statement)
+
     async with get_session() as session:
         await set_statement_timeout(session, seconds)
         limit(0.05)
-        await session.scalar(text("SELECT pg_sleep(0.1)"))
-        # COMMIT may take longer than that.
-        limit(30)
+        await session.execute(text("INSERT INTO number SELECT 1 FROM pg_sleep(0.1)"))
+    limit(30)
+
+    assert await count() == 1
 
 
 @pytest.mark.parametrize("fault", ["silence", "cut"])

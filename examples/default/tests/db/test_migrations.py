@@ -150,7 +150,7 @@ def test_a_percent_sign_in_the_password_is_harmless(
 ) -> None:
     configure(DB_URL="postgresql://someone:50%25%2F%25s@127.0.0.1:1/nowhere")
 
-    with pytest.raises(CommandError, match=r"^database unavailable: refused"):
+    with pytest.raises(CommandError, match=r"^database unavailable: refused: .+\)$"):
         command.current(config)
 
 

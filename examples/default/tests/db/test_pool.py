@@ -1,13 +1,15 @@
 """The pool serves its callers in order, and loses no connection when one leaves."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.util import await_, greenlet_spawn
 from sqlalchemy.util.queue import Full
 
 from app.db import get_engine, get_pool_stats
@@ -93,6 +95,66 @@ async def test_waiting_has_a_timeout(configure: Callable[..., None]) -> None:
     async with engine.connect():
         assert get_pool_stats().used == 1
     assert get_pool_stats().idle == 1
+
+
+async def test_who_waits_is_next_when_a_connection_cannot_be_opened() -> None:
+    begun, refused = asyncio.Event(), asyncio.Event()
+    served: list[str] = []
+
+    def open_connection() -> Any:
+        if begun.is_set():
+            return MagicMock()
+        begun.set()
+        await_(refused.wait())
+        raise ConnectionRefusedError
+
+    pool = FairQueuePool(open_connection, 1, 0, timeout=10)
+
+    async def use(name: str) -> None:
+        connection = await greenlet_spawn(pool.connect)
+        served.append(name)
+        await greenlet_spawn(connection.close)
+
+    first = asyncio.create_task(use("first"))
+    await begun.wait()
+    second = asyncio.create_task(use("second"))
+    await asyncio.sleep(0)
+    refused.set()
+    with pytest.raises(ConnectionRefusedError):
+        await first
+    await use("third")
+    await second
+
+    assert served == ["second", "third"]
+
+
+async def test_a_connection_that_another_thread_returns_wakes_its_waiter() -> None:
+    queue = FairQueue(1)
+    connection: Any = object()
+    waiter = asyncio.create_task(greenlet_spawn(queue.get, True, 10))
+    await asyncio.sleep(0)
+
+    # In this mode the event loop refuses what it would not notice.
+    asyncio.get_running_loop().set_debug(True)
+    await asyncio.to_thread(queue.put_nowait, connection)
+
+    assert await waiter is connection
+
+
+async def test_a_connection_of_another_thread_is_kept_when_its_waiter_left() -> None:
+    queue = FairQueue(1)
+    connection: Any = object()
+    waiter = asyncio.create_task(greenlet_spawn(queue.get, True, 10))
+    await asyncio.sleep(0)
+
+    other = threading.Thread(target=queue.put_nowait, args=[connection])
+    other.start()
+    other.join()
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    await asyncio.sleep(0)
+
+    assert queue.get_nowait() is connection
 
 
 async def test_a_connection_for_a_cancelled_waiter_goes_to_the_next() -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from fastapi import FastAPI, HTTPException
@@ -16,7 +17,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateTable
 
@@ -241,6 +242,30 @@ async def test_reading_goes_to_the_replica(configure: Callable[..., None]) -> No
         database = await session.scalar(text("SELECT current_database()"))
 
     assert database == "postgres"
+
+
+async def test_a_transaction_in_which_a_statement_failed_is_not_committed() -> None:
+    async def go_on_after_an_error() -> None:
+        async with get_session() as session:
+            session.add(Item(id=1))
+            await session.flush()
+            with suppress(DBAPIError):
+                await session.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DBAPIError, match="use begin_nested"):
+        await go_on_after_an_error()
+
+    assert await count() == 0
+
+
+async def test_a_savepoint_keeps_what_was_done_before_an_error() -> None:
+    async with get_session() as session:
+        session.add(Item(id=1))
+        with suppress(DBAPIError):
+            async with session.begin_nested():
+                await session.execute(text("SELECT 1 / 0"))
+
+    assert await count() == 1
 
 
 async def test_a_connection_lost_in_use_is_database_unavailable(

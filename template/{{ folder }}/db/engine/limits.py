@@ -24,6 +24,8 @@ GRACE_SECONDS = 2.0
 When the server is well, its error arrives within this time, and it says more.
 """
 
+_TIMEOUT = "statement_timeout"
+
 # The driver's dialect, whose methods have no types.
 _stock: Any = driver.Dialect
 
@@ -39,7 +41,8 @@ class LimitedDialect(driver.Dialect):
     """Ends every statement, COMMIT and ROLLBACK that the server does not answer.
 
     The execution option `statement_timeout`, in seconds, replaces the limit of
-    statements. It tells the client only: the server has a timeout of its own.
+    statements, and of the COMMIT of the transaction in which it is set. It tells the
+    client only: the server has a timeout of its own.
 
     With the execution option `read_only` it refuses INSERT, UPDATE, DELETE and DDL,
     except as text and in a CTE, and any isolation level but AUTOCOMMIT.
@@ -76,15 +79,13 @@ class LimitedDialect(driver.Dialect):
         level = opts.get("isolation_level", "AUTOCOMMIT")
         if opts.get("read_only") and level != "AUTOCOMMIT":
             raise InvalidRequestError("ReadDbSession has no transaction: use DbSession")
+        if "statement_timeout" in opts and connection.in_transaction():
+            # A COMMIT knows only the pooled connection.
+            connection.connection.info[_TIMEOUT] = opts["statement_timeout"]
         _stock.set_connection_execution_options(self, connection, opts)
 
     def wait_for(self, context: Any, count: int = 1) -> Wait:
-        """Return what is entered while the server works for a statement.
-
-        Args:
-            context: SQLAlchemy's of the statement.
-            count: How many times the statement is executed.
-        """
+        """Return what is entered while a statement is executed `count` times."""
         options = context.execution_options
         if options.get("read_only") and _writes(context):
             raise InvalidRequestError("ReadDbSession does not write: use DbSession")
@@ -126,6 +127,11 @@ class LimitedDialect(driver.Dialect):
             _stock.do_execute_no_params(self, cursor, statement, context)
         self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
+    def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
+        """Begin a transaction with the limit of the engine."""
+        dbapi_connection.info.pop(_TIMEOUT, None)
+        _stock.do_begin(self, dbapi_connection)
+
     def do_rollback(self, dbapi_connection: PoolProxiedConnection) -> None:
         """Roll back within the limit."""
         if driver.is_idle(dbapi_connection):
@@ -149,8 +155,9 @@ class LimitedDialect(driver.Dialect):
         # In a transaction the server sends nothing that it was not asked for, except
         # that it ends the session. Then COMMIT comes too late, and is not carried out.
         was_closed = is_closed(dbapi_connection)
+        limit = dbapi_connection.info.get(_TIMEOUT, self.statement_timeout)
         try:
-            with Wait(dbapi_connection, self.statement_timeout + GRACE_SECONDS):
+            with Wait(dbapi_connection, limit + GRACE_SECONDS):
                 _stock.do_commit(self, dbapi_connection)
         except Exception as error:
             is_certain = was_closed or driver.get_sqlstate(error) in _ROLLED_BACK

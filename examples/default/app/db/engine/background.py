@@ -1,8 +1,11 @@
 """Threads that work beside the application, and that end before a fork."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable
+
+_PAUSE_AFTER_ERROR = 1.0
 
 
 class BackgroundThread:
@@ -34,13 +37,23 @@ class BackgroundThread:
         with self._lock:
             if self._thread is None:
                 self._is_stopping = False
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, daemon=True)
+                thread.start()
+                # Only now: what could not be started is tried again.
+                self._thread = thread
         self._wake.set()
 
     def _run(self) -> None:
         while not self._is_stopping:
-            self._wake.wait(self._step())
+            pause: float | None = _PAUSE_AFTER_ERROR
+            try:
+                pause = self._step()
+            except Exception:  # noqa: BLE001
+                thread = threading.current_thread()
+                report = threading.ExceptHookArgs((*sys.exc_info(), thread))
+                # As for any thread, but this one goes on.
+                threading.excepthook(report)
+            self._wake.wait(pause)
             self._wake.clear()
 
     def _pause(self) -> None:

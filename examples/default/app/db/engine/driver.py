@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from psycopg import OperationalError
+from psycopg.errors import InFailedSqlTransaction
 from psycopg.pq import TransactionStatus
 from sqlalchemy.dialects.postgresql import psycopg
 
@@ -11,6 +12,7 @@ from . import libpq
 from .cursor import get_cursor_class
 from .libpq import (
     FAILURE_TEXTS,
+    ROLLED_BACK,
     get_fileno,
     get_parameter,
     get_server_version,
@@ -40,7 +42,6 @@ __all__ = [
 
 NAME = "psycopg"
 DRIVERNAME = "postgresql+psycopg"
-Dialect = psycopg.PGDialectAsync_psycopg
 ExecutionContext = psycopg.PGExecutionContext_psycopg
 
 DIALECT_ARGUMENTS: dict[str, Any] = {"use_native_hstore": False}
@@ -48,6 +49,18 @@ DIALECT_ARGUMENTS: dict[str, Any] = {"use_native_hstore": False}
 
 UNUSED_PARAMETERS = frozenset[str]()
 """Parameters of libpq that psycopg has no counterpart for."""
+
+
+class Dialect(psycopg.PGDialectAsync_psycopg):
+    """SQLAlchemy's dialect, which notices that a COMMIT has rolled back."""
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        """Commit, and raise if the server rolled back, as the drivers do not."""
+        status = dbapi_connection.driver_connection.pgconn.transaction_status
+        stock: Any = super()
+        stock.do_commit(dbapi_connection)
+        if status == TransactionStatus.INERROR:
+            raise InFailedSqlTransaction(ROLLED_BACK)
 
 
 def build_arguments(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from sqlalchemy import AsyncAdaptedQueuePool
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool.base import _ConnectionRecord
 
 from .queue import FairQueue
 
@@ -16,8 +18,9 @@ logging.getLogger(__name__).setLevel(logging.WARNING)
 class FairQueuePool(AsyncAdaptedQueuePool):
     """SQLAlchemy's pool with a fair queue.
 
-    `_queue_class` is not public, but it is the attribute in which SQLAlchemy's own
-    pools differ. If it were gone, this would be the stock pool, which the tests notice.
+    `_queue_class` and `_create_connection` are not public, but they are what
+    SQLAlchemy's own pools differ in. If they were gone, this would be the stock pool,
+    which the tests notice.
 
     Attributes:
         limit: The number of connections that the pool opens at most.
@@ -35,6 +38,13 @@ class FairQueuePool(AsyncAdaptedQueuePool):
         super().__init__(creator, pool_size, max_overflow, **options)
         self.limit = pool_size + max_overflow
         self._queue = cast("FairQueue", self._pool)
+
+    def _create_connection(self) -> ConnectionPoolEntry:
+        """Return a place for a connection, which its first user opens.
+
+        When that fails, the place goes back through the queue, to the next in order.
+        """
+        return _ConnectionRecord(self, connect=False)
 
     @property
     def pending(self) -> int:

@@ -115,9 +115,23 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_result(item)
+                loop = waiter.get_loop()
+                if loop is _get_running_loop():
+                    waiter.set_result(item)
+                else:
+                    # The garbage collector returns what was lost, in any thread.
+                    loop.call_soon_threadsafe(self._deliver, waiter, item)
                 return True
         return False
+
+    def _deliver(self, waiter: _Waiter, item: ConnectionPoolEntry) -> None:
+        """Give a connection to a waiter, unless it has left meanwhile."""
+        if not waiter.done():
+            waiter.set_result(item)
+            return
+        with self._lock:
+            if not self._hand_over(item):
+                self._idle.append(item)
 
     def _leave(self, waiter: _Waiter) -> None:
         """Stop waiting.
@@ -131,3 +145,10 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
                 self._waiters.remove(waiter)
             elif not waiter.cancelled() and not self._hand_over(waiter.result()):
                 self._idle.append(waiter.result())
+
+
+def _get_running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -44,7 +44,12 @@ class Wait:
     def __enter__(self) -> Self:
         _watchdog.waits.add(self)
         if _watchdog.is_idle:
-            _watchdog.wake_up()
+            try:
+                _watchdog.wake_up()
+            except BaseException:
+                # The process can have no further thread, and nothing leaves this wait.
+                _watchdog.waits.discard(self)
+                raise
         return self
 
     def __exit__(

@@ -1,0 +1,48 @@
+"""A background thread goes on after an error, or when it could not start at first."""
+
+import threading
+from queue import SimpleQueue
+
+import pytest
+
+from app.db.engine.background import BackgroundThread
+
+
+def test_an_error_is_reported_and_the_thread_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reported: SimpleQueue[threading.ExceptHookArgs] = SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", reported.put)
+    steps: SimpleQueue[None] = SimpleQueue()
+
+    errors = [OSError("no space left")]
+
+    def fail_once() -> None:
+        steps.put(None)
+        if errors:
+            raise errors.pop()
+
+    thread = BackgroundThread(fail_once)
+    for _ in range(2):
+        thread.wake_up()
+        steps.get(timeout=10)
+
+    assert str(reported.get(timeout=10).exc_value) == "no space left"
+
+
+def test_a_thread_that_could_not_start_is_started_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: SimpleQueue[None] = SimpleQueue()
+    thread = BackgroundThread(lambda: steps.put(None))
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            thread.wake_up()
+    thread.wake_up()
+
+    steps.get(timeout=10)
