@@ -129,6 +129,9 @@ def local(command: list[str]) -> int:
         upgrade(Config("alembic.ini"), "head")
         try:
             return _run(command) if command else _wait(url)
+        except FileNotFoundError as error:
+            print(error, file=sys.stderr)
+            return 127
         except KeyboardInterrupt:
             return 128 + signal.SIGINT
 
@@ -136,13 +139,15 @@ def local(command: list[str]) -> int:
 def _run(command: list[str]) -> int:
     with subprocess.Popen(command) as process:
         try:
-            return process.wait()
+            code = process.wait()
         except KeyboardInterrupt:
             # The terminal interrupts the command too: wait until it has ended.
-            return process.wait()
+            code = process.wait()
         except SystemExit:
             process.terminate()
             raise
+    # Ended by a signal: as a shell has it.
+    return code if code >= 0 else 128 - code
 
 
 def _wait(url: str) -> NoReturn:

@@ -95,7 +95,7 @@ def name_connection_failures(
         started = time.monotonic()
         try:
             connection = dialect.connect(*arguments, **parameters)
-        except (dialect.loaded_dbapi.Error, OSError) as error:
+        except (dialect.loaded_dbapi.Error, OSError, UnicodeError) as error:
             reason = diagnose(error)
             if meter is not None:
                 meter.connect_failure(reason)

@@ -7,9 +7,10 @@ from contextlib import ExitStack, contextmanager
 from uuid import uuid4
 
 from pydantic import AliasChoices
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from .connection import build_direct_engine
+from .engine.url import parse_url
 from .local import run_server
 from .registry import forget_engines
 from .settings import Settings, get_settings
@@ -36,7 +37,8 @@ def temporary_database() -> Iterator[str]:
         _set_url(server)
         asyncio.run(execute(create))
         try:
-            database = make_url(server).set(database=name)
+            # Not as the URL is written: its parameter `dbname` would count.
+            database = parse_url(server).set(drivername="postgresql", database=name)
             url = database.render_as_string(hide_password=False)
             _set_url(url)
             yield url

@@ -169,6 +169,16 @@ def test_local_runs_a_command_with_a_server_of_its_own(
     assert not (project / "running").exists()
 
 
+@pytest.mark.usefixtures("project")
+def test_local_ends_as_a_shell_does(capsys: pytest.CaptureFixture[str]) -> None:
+    kill = "import os; os.kill(os.getpid(), 9)"
+
+    assert main(["local", "--", sys.executable, "-c", kill]) == 128 + 9
+    assert main(["local", "--", "no-such-command"]) == 127
+
+    assert "no-such-command" in capsys.readouterr().err
+
+
 def test_local_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -144,7 +144,14 @@ def test_the_url_overrides_the_settings() -> None:
     assert given["connect_timeout"] == 3
 
 
-@pytest.mark.parametrize("name", ["statement_timeout", "Statement_Timeout"])
+def test_a_connection_is_never_waited_for_without_a_limit() -> None:
+    assert build(f"{LOCAL}?connect_timeout=0").arguments["connect_timeout"] == 7
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["statement_timeout", "Statement_Timeout", "statement-timeout"],
+)
 def test_the_limit_that_the_client_follows_is_not_overridden(name: str) -> None:
     with pytest.raises(ValueError, match=r"^sets statement_timeout in options"):
         build(f"{LOCAL}?options=-c%20{name}%3D5")

@@ -5,6 +5,7 @@ import gc
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import NullPool, make_url, text
@@ -248,3 +249,17 @@ async def test_reading_goes_to_the_replica(configure: Callable[..., None]) -> No
 
     assert database == "postgres"
     assert (await check_connection()).database.startswith("test_")
+
+
+async def test_a_connection_that_was_detached_commits() -> None:
+    async with get_engine().connect() as connection:
+        raw = await connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        raw.detach()
+        await connection.execute(text("CREATE TABLE kept (n integer)"))
+        await connection.commit()
+    # With psycopg, SQLAlchemy leaves it open.
+    await driver.close()
+
+    async with get_engine().begin() as connection:
+        await connection.execute(text("DROP TABLE kept"))

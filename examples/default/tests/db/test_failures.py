@@ -70,6 +70,7 @@ def test_what_the_client_finds_by_itself_is_recognised(said: str, reason: str) -
         (OSError(errno.EHOSTUNREACH, "Connect call failed"), "unreachable"),
         (socket.gaierror(socket.EAI_NONAME, "unknown"), "host_not_found"),
         (socket.gaierror(socket.EAI_AGAIN, "try again"), "unreachable"),
+        (UnicodeError("encoding with 'idna' codec failed"), "host_not_found"),
         (ssl.SSLEOFError(), "disconnected"),
         (ssl.SSLCertVerificationError(), "tls"),
     ],

@@ -170,7 +170,8 @@ async def test_a_slow_transaction_can_be_given_more_time_or_no_limit(
     async with get_session() as session:
         await set_statement_timeout(session, seconds)
         limit(0.05)
-        await session.execute(text("INSERT INTO number SELECT 1 FROM pg_sleep(0.1)"))
+        slow = text("INSERT INTO number SELECT 1 FROM pg_sleep(0.1) RETURNING n")
+        await session.scalar(slow)
     limit(30)
 
     assert await count() == 1

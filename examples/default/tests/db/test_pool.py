@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from sqlalchemy.exc import MissingGreenlet
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.util import await_, greenlet_spawn
 from sqlalchemy.util.queue import Full
@@ -95,6 +96,22 @@ async def test_waiting_has_a_timeout(configure: Callable[..., None]) -> None:
     async with engine.connect():
         assert get_pool_stats().used == 1
     assert get_pool_stats().idle == 1
+
+
+async def test_a_caller_that_cannot_wait_takes_no_place(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOL_SIZE=1)
+    engine = get_engine()
+
+    async with engine.connect():
+        # As a lazy attribute does, which is no coroutine.
+        with pytest.raises(MissingGreenlet):
+            engine.sync_engine.connect()
+
+    assert get_pool_stats().idle == 1
+    async with engine.connect():
+        assert get_pool_stats().used == 1
 
 
 async def test_who_waits_is_next_when_a_connection_cannot_be_opened() -> None:

@@ -250,7 +250,7 @@ async def test_a_transaction_in_which_a_statement_failed_is_not_committed() -> N
             session.add(Item(id=1))
             await session.flush()
             with suppress(DBAPIError):
-                await session.execute(text("SELECT 1 / 0"))
+                await session.scalar(text("SELECT 1 / 0"))
 
     with pytest.raises(DBAPIError, match="use begin_nested"):
         await go_on_after_an_error()
@@ -263,7 +263,7 @@ async def test_a_savepoint_keeps_what_was_done_before_an_error() -> None:
         session.add(Item(id=1))
         with suppress(DBAPIError):
             async with session.begin_nested():
-                await session.execute(text("SELECT 1 / 0"))
+                await session.scalar(text("SELECT 1 / 0"))
 
     assert await count() == 1
 

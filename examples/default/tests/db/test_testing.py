@@ -1,8 +1,10 @@
 """Tests never reach a database other than their own."""
 
 import asyncio
+import os
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import dispose_engine, get_engine, get_session
@@ -20,6 +22,26 @@ async def get_its_engine() -> AsyncEngine:
     return get_engine()
 
 
+async def get_name_once() -> str:
+    """Return it, and keep no connection."""
+    name = await get_name()
+    await dispose_engine()
+    return name
+
+
+def test_the_parameter_dbname_names_no_other_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = os.environ["DB_URL"]
+    separator = "&" if "?" in server else "?"
+    monkeypatch.setenv("DB_URL", f"{server}{separator}dbname=postgres")
+
+    with temporary_database() as url:
+        inside = asyncio.run(get_name_once())
+
+    assert inside == make_url(url).database
+
+
 def test_what_has_connected_before_connects_to_the_new_database() -> None:
     with asyncio.Runner() as runner:
         outside = runner.run(get_name())
@@ -30,4 +52,4 @@ def test_what_has_connected_before_connects_to_the_new_database() -> None:
         runner.run(engine.dispose())
 
     assert inside != outside
-    assert f"/{inside}" in url
+    assert inside == make_url(url).database

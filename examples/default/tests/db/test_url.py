@@ -95,6 +95,13 @@ def test_loopback_and_sockets_are_not_remote(address: str, remote: bool) -> None
     assert is_remote(url) is remote
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "db.example.com"])
+def test_a_port_may_be_a_parameter(host: str) -> None:
+    url = parse_url(f"postgresql://{host}/database?port=6599")
+
+    assert get_addresses(url) == [(host.strip("[]"), 6599)]
+
+
 def test_several_hosts_are_kept_with_their_ports() -> None:
     url = parse_url("postgresql://me:pw@one:5433,two,[::1]:5434/name")
 

@@ -83,6 +83,8 @@ _TYPES: tuple[tuple[type[Exception], Reason], ...] = (
     (ssl.SSLError, "tls"),
     (ConnectionResetError, "disconnected"),
     (BrokenPipeError, "disconnected"),
+    # A name with an empty or an overlong part, as in `db..example.com`.
+    (UnicodeError, "host_not_found"),
 )
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 

@@ -161,7 +161,7 @@ class LimitedDialect(driver.Dialect):
                 _stock.do_commit(self, dbapi_connection)
         except Exception as error:
             is_certain = was_closed or driver.get_sqlstate(error) in _ROLLED_BACK
-            if is_certain or not driver.is_closed(dbapi_connection.driver_connection):
+            if is_certain or not driver.is_closed(driver.unwrap(dbapi_connection)):
                 raise
             raise CommitLost("the connection failed during COMMIT") from error
 

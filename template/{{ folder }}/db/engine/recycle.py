@@ -62,7 +62,7 @@ def is_closed(connection: ManagesConnection) -> bool:
     The server sends nothing on such a connection unless it closes it, so a readable
     socket is treated as closed. A NOTICE or NOTIFY causes a harmless reconnect.
     """
-    if driver.is_closed(connection.driver_connection):
+    if driver.is_closed(driver.unwrap(connection)):
         return True
     is_readable: Callable[[], bool] | None = connection.info[_IS_READABLE]
     return is_readable is not None and is_readable()

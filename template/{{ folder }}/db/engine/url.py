@@ -92,8 +92,7 @@ def to_direct(url: URL) -> URL:
 
 
 def get_addresses(url: URL) -> list[tuple[str, int | None]]:
-    """Return each host with its port; a host that is a path is the directory of a
-    socket.
+    """Return each host with its port; a path is the directory of a socket.
 
     As in libpq, the parameter `host` overrides the host of the URL.
     """
@@ -132,8 +131,10 @@ def _apply_libpq_parameters(url: URL, hosts: list[str]) -> URL:
         values = url.query.get(name)
         return values[-1] if isinstance(values, tuple) else values
 
-    hosts = hosts or _split(url.query.get("host", ()))
     ports = _split(url.query.get("port", ()))
+    hosts = hosts or _split(url.query.get("host", ()))
+    if ports and not hosts and url.host:
+        hosts = [f"[{url.host}]" if ":" in url.host else url.host]
     if len(ports) == 1:
         ports *= len(hosts)
     if ports:

@@ -65,7 +65,7 @@ class Wait:
 
     def end(self) -> None:
         """Shut the socket down, unless it holds an answer that nobody has read yet."""
-        connection = self._connection.driver_connection
+        connection = driver.unwrap(self._connection)
         fileno = driver.get_fileno(connection)
         if fileno is None or fileno < 0 or watch_socket(fileno)():
             return

@@ -21,6 +21,10 @@ async def describe_migrations(connection: AsyncConnection) -> Finding:
     """Say whether the database is at the head of the migrations."""
     try:
         heads = ScriptDirectory.from_config(Config("alembic.ini")).get_heads()
+    except Exception as error:  # noqa: BLE001
+        # A revision is the user's code, which may fail in any way.
+        return Finding(f"{type(error).__name__}: {error}", True)
+    try:
         revisions = await connection.run_sync(_get_revisions)
     except CommandError as error:
         return Finding(str(error), True)

@@ -34,14 +34,22 @@ class BackgroundThread:
 
     def wake_up(self) -> None:
         """Have the function called now."""
-        with self._lock:
-            if self._thread is None:
-                self._is_stopping = False
-                thread = threading.Thread(target=self._run, daemon=True)
-                thread.start()
-                # Only now: what could not be started is tried again.
-                self._thread = thread
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, daemon=True)
+            with self._lock:
+                if self._thread is None:
+                    self._start(thread)
         self._wake.set()
+
+    def _start(self, thread: threading.Thread) -> None:
+        self._is_stopping = False
+        self._thread = thread
+        try:
+            thread.start()
+        except BaseException:
+            # The process can have no further thread now: it is tried again.
+            self._thread = None
+            raise
 
     def _run(self) -> None:
         while not self._is_stopping:
@@ -70,7 +78,9 @@ class BackgroundThread:
             self.wake_up()
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may roll back a connection that was lost, and
+        # so wake the watchdog, at any time.
+        self._lock = threading.RLock()
         self._wake = threading.Event()
         self._thread = None
         self._is_stopping = False

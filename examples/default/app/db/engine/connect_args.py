@@ -32,7 +32,7 @@ _FOREIGN_PARAMETERS = frozenset(
 # probe.
 _KEEPALIVE = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3}
 # In `options`: `-c name=value`, where a backslash escapes a space.
-_SERVER_SETTING = re.compile(r"(?:-c\s*|--)([\w.]+)=((?:\\.|\S)*)")
+_SERVER_SETTING = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|\S)*)")
 _ESCAPED, _TO_ESCAPE = re.compile(r"\\(.)"), re.compile(r"[\\\s]")
 
 
@@ -105,8 +105,10 @@ def build_connect_args(
 
     given = query.pop("options", "")
     found = _SERVER_SETTING.findall(given)
-    # PostgreSQL takes the names in any case.
-    in_url = {name.lower(): _ESCAPED.sub(r"\1", value) for name, value in found}
+    # PostgreSQL takes the names in any case, and a hyphen for an underscore.
+    in_url: dict[str, str] = {}
+    for name, value in found:
+        in_url[name.lower().replace("-", "_")] = _ESCAPED.sub(r"\1", value)
     # The client gives up by its own limit, which would not follow.
     if "statement_timeout" in in_url.keys() & server_settings.keys():
         raise ValueError("sets statement_timeout in options: use DB_STATEMENT_TIMEOUT")
@@ -116,7 +118,8 @@ def build_connect_args(
     if not pooled:
         options += [_format_option(*setting) for setting in server_settings.items()]
 
-    timeout = _pop_number(query, "connect_timeout", connect_timeout)
+    # For libpq 0 is no limit.
+    timeout = _pop_number(query, "connect_timeout", connect_timeout) or connect_timeout
     defaults = _KEEPALIVE | {"tcp_user_timeout": timeout * 1000}
     tls = pop_tls(
         query,

@@ -38,6 +38,7 @@ __all__ = [
     "is_tls",
     "keeps_statements",
     "reset_isolation_level",
+    "unwrap",
 ]
 
 NAME = "psycopg"
@@ -56,7 +57,7 @@ class Dialect(psycopg.PGDialectAsync_psycopg):
 
     def do_commit(self, dbapi_connection: Any) -> None:
         """Commit, and raise if the server rolled back, as the drivers do not."""
-        status = dbapi_connection.driver_connection.pgconn.transaction_status
+        status = unwrap(dbapi_connection).pgconn.transaction_status
         stock: Any = super()
         stock.do_commit(dbapi_connection)
         if status == TransactionStatus.INERROR:
@@ -98,9 +99,14 @@ def is_tls(connection: Any) -> bool:
     return bool(connection.pgconn.ssl_in_use)
 
 
+def unwrap(pooled: Any) -> Any:
+    """Return the driver's connection, also of one that was detached from its pool."""
+    return pooled.dbapi_connection.driver_connection
+
+
 def is_idle(pooled: Any) -> bool:
     """Whether a connection of a pool has nothing to roll back, as far as is known."""
-    status = pooled.driver_connection.pgconn.transaction_status
+    status = unwrap(pooled).pgconn.transaction_status
     return bool(status == TransactionStatus.IDLE)
 
 

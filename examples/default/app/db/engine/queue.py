@@ -88,28 +88,37 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         """
         with self._lock:
             if self._idle:
-                return self._idle.pop() if self.use_lifo else self._idle.popleft()
+                return self._take()
             if not block:
                 raise Empty
-            waiter = _Waiter()
-            self._waiters.append(waiter)
-        return await_(self._wait(waiter, asyncio.timeout(timeout)))
+        return await_(self._wait(asyncio.timeout(timeout)))
 
-    async def _wait(
-        self,
-        waiter: _Waiter,
-        deadline: asyncio.Timeout,
-    ) -> ConnectionPoolEntry:
+    async def _wait(self, deadline: asyncio.Timeout) -> ConnectionPoolEntry:
+        # Only here: where nothing can be awaited, `get` fails, and nobody has waited.
+        waiter = self._join()
         try:
             async with deadline:
                 try:
                     return await waiter
-                except asyncio.CancelledError:
+                except BaseException:
                     self._leave(waiter)
                     raise
         except TimeoutError:
             self.on_timeout()
             raise Empty from None
+
+    def _take(self) -> ConnectionPoolEntry:
+        return self._idle.pop() if self.use_lifo else self._idle.popleft()
+
+    def _join(self) -> _Waiter:
+        """Begin to wait."""
+        with self._lock:
+            waiter = _Waiter()
+            self._waiters.append(waiter)
+            if self._idle:
+                # Returned meanwhile, perhaps by the garbage collector.
+                self._hand_over(self._take())
+            return waiter
 
     def _hand_over(self, item: ConnectionPoolEntry) -> bool:
         while self._waiters:
@@ -141,6 +150,7 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         one.
         """
         with self._lock:
+            waiter.cancel()
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
             elif not waiter.cancelled() and not self._hand_over(waiter.result()):
