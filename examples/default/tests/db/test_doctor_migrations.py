@@ -30,8 +30,12 @@ async def test_migrations_that_did_not_run_are_a_warning(
         table = "CREATE TABLE alembic_version AS SELECT '0001' AS version_num"
         await connection.execute(text(table))
         after = await migrations.describe_migrations(connection)
+        (versions / "0002.py").write_text("import no_such_module")
+        broken = await migrations.describe_migrations(connection)
 
     assert without_scripts.is_warning
     assert before.message == "at none, and the head is 0001"
     assert before.is_warning
     assert after == ("at the head, 0001", False, "")
+    assert "no_such_module" in broken.message
+    assert broken.is_warning

@@ -54,6 +54,7 @@ async def test_every_reason_has_a_row_and_every_code_is_in_one() -> None:
             "postgresql://someone:s3cret@no-such-host.invalid/database",
             {"host_not_found", "unreachable"},
         ),
+        ("postgresql://me@db..example.com/name", {"host_not_found", "unreachable"}),
     ],
 )
 async def test_a_connection_that_fails_says_why(
