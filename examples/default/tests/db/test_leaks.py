@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from app.db import (
     DbSession,
@@ -68,7 +68,7 @@ async def test_a_leak_shows_who_took_the_connection() -> None:
 
 
 async def test_a_connection_may_be_returned_while_another_one_is_reported() -> None:
-    held = checkouts.Checkouts(create_engine("postgresql://"), leak_after=0)
+    held = checkouts.Checkouts(get_engine().sync_engine, leak_after=0)
     first: Any = object()
     second: Any = object()
 
