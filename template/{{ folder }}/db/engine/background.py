@@ -57,10 +57,7 @@ class BackgroundThread:
             try:
                 pause = self._step()
             except Exception:  # noqa: BLE001
-                thread = threading.current_thread()
-                report = threading.ExceptHookArgs((*sys.exc_info(), thread))
-                # As for any thread, but this one goes on.
-                threading.excepthook(report)
+                _report_exception()
             self._wake.wait(pause)
             self._wake.clear()
 
@@ -85,3 +82,9 @@ class BackgroundThread:
         self._thread = None
         self._is_stopping = False
         self._must_resume = False
+
+
+def _report_exception() -> None:
+    """Report what is being handled as if it had ended the thread, which goes on."""
+    thread = threading.current_thread()
+    threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
