@@ -66,6 +66,8 @@ class ConnectionReport:
 async def check_connection() -> ConnectionReport:
     """Connect once and report what the server says.
 
+    The server has `DB_CONNECT_TIMEOUT` to answer, too.
+
     Logs once for each process (a) how many connections all processes may open, against
     the server's limit, (b) a warning if `DB_STATEMENT_TIMEOUT` is not in effect,
     because some poolers drop it, and (c) a warning if nothing can be written.
@@ -73,11 +75,15 @@ async def check_connection() -> ConnectionReport:
     Raises:
         DatabaseUnavailable: No connection could be made.
     """
-    engine = get_engine().execution_options(isolation_level="AUTOCOMMIT")
+    settings = get_settings()
+    engine = get_engine().execution_options(
+        isolation_level="AUTOCOMMIT",
+        statement_timeout=settings.DB_CONNECT_TIMEOUT,
+    )
     with translate_errors():
         async with engine.connect() as connection:
             report = await ask_server(connection)
-    _log_findings(report, get_settings())
+    _log_findings(report, settings)
     return report
 
 

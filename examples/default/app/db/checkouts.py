@@ -91,6 +91,11 @@ class Checkouts:
                 logger.warning("%s came back, taken at %s", leak, place)
         return seconds
 
+    def count(self, besides: str) -> int:
+        """Return how many connections others than the holder `besides` have."""
+        held = list(self.held.values())
+        return sum(one.holder != besides for one in held)
+
     def find(self, threshold: float | None) -> list[ConnectionLeak]:
         """Return what is held for at least `threshold` seconds, or for too long."""
         now = time.monotonic()

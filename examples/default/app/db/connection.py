@@ -52,6 +52,9 @@ def build_direct_engine(
 
     It keeps no connection and sets no time limits.
 
+    DANGER: if a statement has failed and you caught that, COMMIT rolls back without an
+    error, as it does in SQLAlchemy itself.
+
     Args:
         server_settings: For example `{"lock_timeout": "5s"}`.
 

@@ -10,15 +10,20 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 
 from .check import ConnectionReport, check_connection
-from .connection import get_pool_stats
+from .connection import get_engine, get_pool_stats
 from .engine.reasons import Reason
 from .errors import DatabaseUnavailable, find_reason
+from .leaks import count_held
 from .meter import latest_check
-from .monitoring import PoolStats
 from .settings import get_settings
 
 FAILURE_SECONDS = 2.0
 """How long readiness repeats at most that the database cannot be reached."""
+
+# Not the fault of the database.
+_WARNINGS: frozenset[Reason] = frozenset({"pool_exhausted", "read_only"})
+# The task that runs a check.
+_HOLDER = "health check"
 
 
 def build_health_router() -> APIRouter:
@@ -35,16 +40,14 @@ def build_health_router() -> APIRouter:
     async def ready() -> JSONResponse:
         """Answer 503 while the database cannot be reached.
 
-        A full pool is answered with 200 and "warn". DANGER: the database is not asked
-        then, so this does not notice when the pool is full because the database hangs.
-        A database that cannot be written to is a "warn" too, because reads still work.
+        While all connections are in use, the answer is 200 and "warn". DANGER: the
+        database is not asked then, so this does not notice that all of them wait for
+        it, until their limits end them. A database that cannot be written to is a
+        "warn" too, because reads still work.
         """
-        if _is_full(get_pool_stats()):
-            return JSONResponse({"status": "warn"})
-        result = await shared_check.get_cached()
-        if not isinstance(result, ConnectionReport):
-            return JSONResponse({"status": "fail", "error": result}, status_code=503)
-        return JSONResponse(_get_status(result))
+        if _is_full():
+            return _answer("pool_exhausted", {})
+        return _answer(await shared_check.get_cached(), {})
 
     @router.get("/db")
     async def database() -> JSONResponse:
@@ -54,14 +57,10 @@ def build_health_router() -> APIRouter:
         awake.
         """
         result = await shared_check.run()
-        stats = get_pool_stats()
-        body: dict[str, Any] = {"pool": asdict(stats)}
+        body: dict[str, Any] = {"pool": asdict(get_pool_stats())}
         if isinstance(result, ConnectionReport):
             body |= {"latency_ms": result.latency_ms, "database": result.database}
-            return JSONResponse(_get_status(result) | body)
-        if _is_full(stats):
-            return JSONResponse({"status": "warn", "error": "pool_exhausted"} | body)
-        return JSONResponse({"status": "fail", "error": result} | body, status_code=503)
+        return _answer(result, body)
 
     return router
 
@@ -78,7 +77,7 @@ class _SharedCheck:
         """Return the report, or why there is none within `DB_HEALTH_TIMEOUT`."""
         running = self._running
         if running is None or running.done():
-            running = asyncio.ensure_future(check_connection())
+            running = asyncio.create_task(check_connection(), name=_HOLDER)
             running.add_done_callback(_retrieve_exception)
             self._running = running
         # Not cancelled after the timeout: a driver may need seconds to give up on a
@@ -121,11 +120,19 @@ def _retrieve_exception(future: asyncio.Future[ConnectionReport]) -> None:
         future.exception()
 
 
-def _get_status(report: ConnectionReport) -> dict[str, str]:
-    if report.is_read_only:
-        return {"status": "warn", "error": "read_only"}
-    return {"status": "pass"}
+def _answer(result: ConnectionReport | Reason, body: dict[str, Any]) -> JSONResponse:
+    """Answer what a check came to; no connection for it is a `pool_exhausted`."""
+    if not isinstance(result, ConnectionReport):
+        error: Reason = "pool_exhausted" if _is_full() else result
+    elif result.is_read_only:
+        error = "read_only"
+    else:
+        return JSONResponse({"status": "pass"} | body)
+    status, code = ("warn", 200) if error in _WARNINGS else ("fail", 503)
+    return JSONResponse({"status": status, "error": error} | body, status_code=code)
 
 
-def _is_full(stats: PoolStats) -> bool:
-    return 0 < stats.limit <= stats.used
+def _is_full() -> bool:
+    """Whether others than the check use all connections that the pool may open."""
+    limit = get_pool_stats().limit
+    return 0 < limit <= count_held(get_engine().pool, besides=_HOLDER)

@@ -60,9 +60,14 @@ def check_connection_leaks(threshold: float | None = None) -> list[ConnectionLea
     return sorted(leaks, key=lambda leak: leak.held_seconds, reverse=True)
 
 
-def count_held(pool: Pool) -> int:
-    """Return how many connections of a pool are in use."""
-    return sum(len(one.held) for one in list(_checkouts) if _is_of(pool, one))
+def count_held(pool: Pool, *, besides: str = "") -> int:
+    """Return how many connections of a pool are in use, without those being opened.
+
+    Args:
+        pool: The pool.
+        besides: The name of a task whose connections do not count.
+    """
+    return sum(one.count(besides) for one in list(_checkouts) if _is_of(pool, one))
 
 
 def _is_of(pool: Pool, checkouts: Checkouts) -> bool:

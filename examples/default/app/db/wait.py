@@ -17,7 +17,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 async def wait_for_database(seconds: float, out: TextIO) -> ConnectionReport:
     """Try to connect until that succeeds, cannot succeed, or took too long.
 
-    The last attempt may end `DB_CONNECT_TIMEOUT` later.
+    The last attempt may end later: `DB_CONNECT_TIMEOUT` is the limit for connecting,
+    and again for the answer.
 
     Args:
         seconds: How long to try.

@@ -46,3 +46,27 @@ def test_a_thread_that_could_not_start_is_started_later(
     thread.wake_up()
 
     steps.get(timeout=10)
+
+
+def test_who_comes_while_a_thread_starts_in_vain_starts_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: SimpleQueue[None] = SimpleQueue()
+    thread = BackgroundThread(lambda: steps.put(None))
+    start = threading.Thread.start
+    others: list[threading.Thread] = []
+
+    def fail_while_another_comes(_: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        others.append(threading.Thread(target=thread.wake_up))
+        others[0].start()
+        # Long enough to find the thread that is being started.
+        others[0].join(0.05)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail_while_another_comes)
+    with pytest.raises(RuntimeError):
+        thread.wake_up()
+    others[0].join()
+
+    steps.get(timeout=10)

@@ -21,6 +21,8 @@ from app.db import (
 )
 from app.db.health import build_health_router
 
+from .proxy import run_proxy
+
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
 UNREACHABLE = "postgresql://someone:s3cret@127.0.0.1:1/database"
@@ -205,6 +207,30 @@ async def test_a_busy_pool_is_not_a_database_that_is_down(
     configure(DB_HEALTH_TIMEOUT=5)
     calm = await client.get("/health/db")
 
-    assert (ready.status_code, ready.json()) == (200, {"status": "warn"})
-    assert (busy.status_code, busy.json()["error"]) == (200, "pool_exhausted")
+    warning = {"status": "warn", "error": "pool_exhausted"}
+    assert (ready.status_code, ready.json()) == (200, warning)
+    assert (busy.status_code, busy.json() | warning) == (200, busy.json())
     assert calm.json()["status"] == "pass"
+
+
+@pytest.mark.parametrize("question", [b"", b"transaction_read_only"])
+async def test_a_check_that_gets_no_answer_is_not_a_busy_pool(
+    client: AsyncClient,
+    configure: Callable[..., None],
+    database: str,
+    question: bytes,
+) -> None:
+    with run_proxy(database) as proxy:
+        proxy.lose_answers(question, "silence")
+        configure(
+            DB_URL=proxy.url,
+            DB_POOL_SIZE=1,
+            DB_HEALTH_TIMEOUT=0.05,
+            DB_HEALTH_CACHE_TTL=0,
+        )
+
+        paths = ("/health/ready", "/health/ready", "/health/db")
+        responses = [await client.get(path) for path in paths]
+
+    assert {response.status_code for response in responses} == {503}
+    assert {response.json()["error"] for response in responses} == {"timeout"}

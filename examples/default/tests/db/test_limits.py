@@ -1,16 +1,20 @@
 """A server that does not answer ends in an error, and a lost COMMIT is not repeated."""
 
 import gc
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncResult
 
 from app.db import (
     DatabaseUnavailable,
     OutcomeUnknown,
+    check_connection,
     get_engine,
     get_pool_stats,
     get_session,
@@ -130,15 +134,48 @@ async def test_rows_that_never_arrive_end_too(
     assert await count() == 0
 
 
-async def test_rows_that_stay_on_the_server_all_arrive() -> None:
-    numbers = text("SELECT generate_series(1, 9)")
+async def test_a_check_of_the_connection_ends_too(
+    proxy: Proxy,
+    limit: Callable[[float], None],
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure(DB_STATEMENT_TIMEOUT=0, DB_CONNECT_TIMEOUT=2)
+    proxy.lose_answers(b"transaction_read_only", "silence")
+    limit(math.inf)
+    monkeypatch.setattr(limits, "GRACE_SECONDS", -1.95)
 
+    with pytest.raises(DatabaseUnavailable) as unavailable:
+        await check_connection()
+
+    assert unavailable.value.reason == "no_answer"
+
+
+async def stream_numbers(connection: AsyncConnection) -> AsyncResult[Any]:
+    """Select the numbers from 1 to 9, which stay on the server."""
+    numbers = text("SELECT generate_series(1, 9)")
+    return await connection.stream(numbers)
+
+
+async def test_rows_that_stay_on_the_server_all_arrive() -> None:
     async with get_engine().connect() as connection:
-        rows = await connection.stream(numbers)
+        rows = await stream_numbers(connection)
         first = await rows.fetchmany(2)
         others = await rows.fetchall()
 
     assert [*first, *others] == [(n,) for n in range(1, 10)]
+
+
+async def test_the_rows_of_a_lost_connection_are_closed_in_silence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with get_engine().connect() as connection:
+        rows = await stream_numbers(connection)
+        await rows.fetchmany(2)
+        await connection.invalidate()
+        await rows.close()
+
+    assert not caplog.records
 
 
 async def test_a_wait_that_ends_leaves_the_connection_alone(

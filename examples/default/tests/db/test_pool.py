@@ -145,6 +145,34 @@ async def test_who_waits_is_next_when_a_connection_cannot_be_opened() -> None:
     assert served == ["second", "third"]
 
 
+async def test_who_waits_gets_the_place_of_a_connection_that_is_not_kept() -> None:
+    begun, closed = asyncio.Event(), asyncio.Event()
+
+    def close() -> None:
+        begun.set()
+        await_(closed.wait())
+
+    pool = FairQueuePool(lambda: MagicMock(close=close), 1, 1, timeout=10)
+
+    def connect() -> asyncio.Task[Any]:
+        return asyncio.create_task(greenlet_spawn(pool.connect))
+
+    kept, surplus = await connect(), await connect()
+    await greenlet_spawn(kept.close)
+    returning = asyncio.create_task(greenlet_spawn(surplus.close))
+    await begun.wait()
+    other, waiting = connect(), connect()
+    await other
+    assert pool.pending == 1
+    closed.set()
+    await returning
+
+    assert pool.pending == 0
+    for task in (waiting, other):
+        await greenlet_spawn((await task).close)
+    assert pool.checkedout() == 0
+
+
 async def test_a_connection_that_another_thread_returns_wakes_its_waiter() -> None:
     queue = FairQueue(1)
     connection: Any = object()

@@ -47,6 +47,9 @@ def test_any_spelling_reaches_this_driver(scheme: str, wrapping: str) -> None:
         "postgresql:me:s3cret@host",
         "postgresql://me:s3@cret@host?sslmode=require",
         "postgresql://host:1/database?user=me&password=s3@cret",
+        "postgresql://host:1/database?password=s3cret&user=me@other",
+        "postgresql:///database?password=s3cret&port=0",
+        "postgresql:///database?password=s3cret&port=x",
         "postgresql://me:s3cret@host:0/database",
         "postgresql://me:s3cret@host:65536/database",
         "postgresql://me:s3cret@ho st/database",
@@ -100,6 +103,12 @@ def test_a_port_may_be_a_parameter(host: str) -> None:
     url = parse_url(f"postgresql://{host}/database?port=6599")
 
     assert get_addresses(url) == [(host.strip("[]"), 6599)]
+
+
+def test_a_port_may_be_all_that_is_known_of_the_server() -> None:
+    url = parse_url("postgresql:///database?port=6599")
+
+    assert (url.host, url.port) == (None, 6599)
 
 
 def test_several_hosts_are_kept_with_their_ports() -> None:

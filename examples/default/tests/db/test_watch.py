@@ -5,9 +5,11 @@ import io
 import pytest
 
 from app.db.doctor import watch as watch_module
-from app.db.doctor.watch import watch
+from app.db.doctor.watch import hide_literals, watch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
+
+NAMED = 'SELECT "it\'s --" FROM n1 WHERE n = {}'
 
 
 async def test_it_shows_again_and_again_what_happens(
@@ -23,3 +25,19 @@ async def test_it_shows_again_and_again_what_happens(
     assert lines.count("sessions") == 2
     assert lines.count("longest statements") == 2
     assert lines[-1] == "pools: ValueError from the metrics"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("SELECT 1 WHERE name = 'it''s me'", "SELECT ? WHERE name = ?"),
+        ("SELECT E'it\\'s me', $1, $$a'b$$, $x$y$$z$x$", "SELECT ?, $1, ?, ?"),
+        ("-- don't\nSELECT 'me' -- it's", "?\nSELECT ? ?"),
+        ("/* don't /* nest */ isn't */ SELECT 'me'", "? SELECT ?"),
+        (NAMED.format("'me'"), NAMED.format("?")),
+        ("SELECT 'cut off", "SELECT ?"),
+        ("SELECT 1 /* it's cut", "SELECT ? ?"),
+    ],
+)
+async def test_a_statement_is_shown_without_its_values(query: str, shown: str) -> None:
+    assert hide_literals(query) == shown

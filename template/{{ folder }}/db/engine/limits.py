@@ -90,7 +90,8 @@ class LimitedDialect(driver.Dialect):
         if options.get("read_only") and _writes(context):
             raise InvalidRequestError("ReadDbSession does not write: use DbSession")
         limit = count * options.get("statement_timeout", self.statement_timeout)
-        return Wait(context.root_connection.connection, limit + GRACE_SECONDS)
+        # Not the one of `context.connection`, which may have another one by now.
+        return Wait(context._dbapi_connection, limit + GRACE_SECONDS)
 
     def do_execute(
         self,

@@ -1,6 +1,7 @@
 """Parse the connection string that people paste: pooled or direct, local or remote."""
 
 import re
+from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import unquote
 
@@ -11,7 +12,7 @@ from .driver import DRIVERNAME
 from .providers import Provider, find_provider, get_direct, is_pooler
 
 # What stands before a URL in a dashboard, a shell or an .env file.
-_PREFIX = re.compile(r"(?:psql\s+|(?:export\s+)?\w+\s*=\s*)(?=[\"'\s]*postgres)")
+_PREFIX = re.compile(r"^(?:psql\s+|(?:export\s+)?\w+\s*=\s*)(?=[\"'\s]*postgres)")
 # Several hosts, or the directory of a socket: forms of libpq that `make_url` refuses.
 _LIBPQ_HOSTS = re.compile(
     # Possessive: a comma or slash in a user name or password is not tried again.
@@ -23,8 +24,8 @@ _LIBPQ_HOSTS = re.compile(
 _ADDRESS = re.compile(r"(/[^:]*|\[[\w.:]+\]|[\w.-]+)(?::([0-9]{1,5}))?")
 # What SQLAlchemy parses as user and password.
 _AUTHORITY = re.compile(r"^[^:/]+://(?:[^:/]*(?::[^@]*)?@)?")
-# An @ in the parameter `password` makes what is before it the password of the URL.
-_PARAMETER = re.compile(r"[?&]password=")
+# After `host:port`, an @ in a parameter makes what is before it the URL's password.
+_PARAMETER = re.compile(r"/.*\?.*\w=")
 _HOST = re.compile(r"[\w.:-]+")
 
 
@@ -39,9 +40,7 @@ def parse_url(text: str) -> URL:
         ValueError: It is not a PostgreSQL URL. The message is a predicate, to follow
             the name of a setting, and contains no part of the URL.
     """
-    text = text.strip()
-    text = text[match.end() :] if (match := _PREFIX.match(text)) else text
-    text = text.strip(" \t\r\n'\"")
+    text = _PREFIX.sub("", text.strip()).strip(" \t\r\n'\"")
     if not text.startswith(("postgres://", "postgresql://", "postgresql+")):
         raise ValueError("must start with postgresql://")
     if not text.isprintable():
@@ -58,7 +57,7 @@ def parse_url(text: str) -> URL:
     if url is None:
         raise ValueError("must have the form postgresql://user:password@host/name")
     if "@" in _AUTHORITY.sub("", text) or _PARAMETER.search(url.password or ""):
-        raise ValueError("contains an @ in the password: write it as %40")
+        raise ValueError("contains an @ that is not percent-encoded: write it as %40")
     url = _apply_libpq_parameters(url, hosts)
     if fault := _find_fault(url):
         raise ValueError(fault)
@@ -136,7 +135,7 @@ def _apply_libpq_parameters(url: URL, hosts: list[str]) -> URL:
     if ports and not hosts and url.host:
         hosts = [f"[{url.host}]" if ":" in url.host else url.host]
     if len(ports) == 1:
-        ports *= len(hosts)
+        ports *= len(hosts) or 1
     if ports:
         hosts = [f"{h}:{p}" for h, p in zip(hosts, ports, strict=False)]
     moved = url.set(
@@ -150,6 +149,8 @@ def _apply_libpq_parameters(url: URL, hosts: list[str]) -> URL:
     if match and not match[1].startswith("/"):
         port = int(match[2]) if match[2] else url.port
         return moved.set(host=match[1].strip("[]"), port=port)
+    if not hosts and ports:
+        return moved.set(port=int(ports[0]) if ports[0].isdecimal() else 0)
     return moved.update_query_pairs([("host", host) for host in hosts])
 
 
@@ -164,7 +165,8 @@ def _find_fault(url: URL) -> str | None:
         not given and url.host and not _HOST.fullmatch(url.host)
     ):
         return "has no valid host: are user and password percent-encoded?"
-    if any(port is not None and not 0 < port < 65_536 for _, port in addresses):
+    ports = [url.port, *(port for _, port in addresses)]
+    if any(port is not None and not 0 < port < 65_536 for port in ports):
         return "has a port that is not between 1 and 65535"
     if url.password == "***":
         return "has *** where the password should be"
@@ -172,9 +174,6 @@ def _find_fault(url: URL) -> str | None:
 
 
 def _is_local(host: str) -> bool:
-    if host.startswith("/") or host == "localhost":
-        return True
-    try:
+    with suppress(ValueError):
         return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host.startswith("/") or host == "localhost"

@@ -18,7 +18,10 @@ def has_migrations() -> bool:
 
 
 async def describe_migrations(connection: AsyncConnection) -> Finding:
-    """Say whether the database is at the head of the migrations."""
+    """Say whether the database is at the head of the migrations.
+
+    Reads the table `alembic_version`, whatever `version_table` the environment names.
+    """
     try:
         heads = ScriptDirectory.from_config(Config("alembic.ini")).get_heads()
     except Exception as error:  # noqa: BLE001

@@ -32,9 +32,12 @@ _SESSIONS = text(
     WHERE datname = current_database() AND pid <> pg_backend_pid()
     """
 )
-# Strings, also those that the server has cut off, and numbers.
+# Comments, which may be nested and contain quotes, strings, also those that the server
+# has cut off, and numbers. A quoted name is matched because it may contain any of them.
 _LITERAL = re.compile(
-    r"\$(\w*)\$.*?(?:\$\1\$|$)"
+    r'(?P<name>"[^"]*"?)'
+    r"|--[^\n]*|/\*.*\*/|/\*.*"
+    r"|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$)"
     # Only E'...' has a backslash that escapes.
     r"|\b[eE]'(?:[^'\\]|\\.|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)"
     r"|(?<!\$)\b\d[\d.]*\b",
@@ -114,9 +117,14 @@ def describe_sessions(sessions: list[Session]) -> list[str]:
     lines += ["", "longest statements"]
     working = [s for s in sessions if s.state != "idle" and s.seconds is not None]
     for session in working[:_SHOWN]:
-        query = " ".join(_LITERAL.sub("?", session.query).split())[:_QUERY_WIDTH]
+        query = " ".join(hide_literals(session.query).split())[:_QUERY_WIDTH]
         lines.append(f"  {session.seconds:7.1f} s {session.state}: {query}")
     return lines
+
+
+def hide_literals(query: str) -> str:
+    """Return a statement with a question mark for each value and each comment."""
+    return _LITERAL.sub(lambda match: match["name"] or "?", query)
 
 
 def describe_pools(metrics_url: str) -> list[str]:

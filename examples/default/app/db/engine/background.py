@@ -34,7 +34,7 @@ class BackgroundThread:
 
     def wake_up(self) -> None:
         """Have the function called now."""
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._run, daemon=True)
             with self._lock:
                 if self._thread is None:

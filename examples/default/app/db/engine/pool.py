@@ -18,9 +18,9 @@ logging.getLogger(__name__).setLevel(logging.WARNING)
 class FairQueuePool(AsyncAdaptedQueuePool):
     """SQLAlchemy's pool with a fair queue.
 
-    `_queue_class` and `_create_connection` are not public, but they are what
-    SQLAlchemy's own pools differ in. If they were gone, this would be the stock pool,
-    which the tests notice.
+    The members with an underscore are not public, but they are what SQLAlchemy's own
+    pools differ in. If they were gone, this would be the stock pool, which the tests
+    notice.
 
     Attributes:
         limit: The number of connections that the pool opens at most.
@@ -45,6 +45,16 @@ class FairQueuePool(AsyncAdaptedQueuePool):
         When that fails, the place goes back through the queue, to the next in order.
         """
         return _ConnectionRecord(self, connect=False)
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        """Take a connection back, and pass on the place of one that is not kept."""
+        try:
+            super()._do_return_conn(record)
+        finally:
+            # While that one was closed, somebody may have begun to wait.
+            is_free = self._overflow < self._max_overflow
+            if self.pending and is_free and self._inc_overflow():
+                super()._do_return_conn(self._create_connection())
 
     @property
     def pending(self) -> int:
