@@ -5,6 +5,7 @@ A forked process imports this module, so it imports nothing of the template's te
 
 import gc
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import tempfile
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.config import default_plugins
@@ -41,6 +43,16 @@ _DEPENDENCIES = [
     "sqlmodel.ext.asyncio.session",
     "stamina",
 ]
+
+# Of these a project has what its code imports.
+_OPTIONAL = {
+    "alembic",
+    "asyncpg",
+    "prometheus_client",
+    "psycopg",
+    "psycopg2",
+    "sqlmodel",
+}
 
 # What the command does that copier's package installs.
 RUN_COPIER = """
@@ -90,6 +102,8 @@ def run_pytest(
 ) -> None:
     """Be a pytest that was started in a folder, until the end of this process.
 
+    What the project does not depend on cannot be imported.
+
     Args:
         folder: The project.
         arguments: What would follow `pytest`.
@@ -97,6 +111,7 @@ def run_pytest(
         output: The file for what it prints.
     """
     _start_over(folder, environment, output, output)
+    _hide(_OPTIONAL - _find_imports(folder))
     # The folder is used once.
     sys.dont_write_bytecode = True
     sys.exit(pytest.main(arguments, plugins=[_EndWithoutGarbage()]))
@@ -108,6 +123,25 @@ class _EndWithoutGarbage:
     def pytest_unconfigure(self) -> None:
         """Leave nothing to collect, because the process ends."""
         gc.freeze()
+
+
+def _find_imports(project: Path) -> set[str]:
+    """Return the packages that the code of a project imports, not that of its tests."""
+    code = [
+        path.read_text()
+        for path in project.glob("**/*.py")
+        if not path.is_relative_to(project / "tests")
+    ]
+    return set(re.findall(r"^ *(?:from|import) (\w+)", "\n".join(code), re.MULTILINE))
+
+
+def _hide(packages: set[str]) -> None:
+    """Have the imports of packages fail, as if they were not installed."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in packages:
+            del sys.modules[name]
+    hidden: Any = dict.fromkeys(packages)
+    sys.modules.update(hidden)
 
 
 def _be_python(
