@@ -91,6 +91,9 @@ def test_who_is_not_served_in_time_is_told_when_to_come_back(
     record_property("table", line)
     assert {answer.status_code for answer in refused} == {503}
     assert {answer.headers["Retry-After"] for answer in refused} == {"5"}
-    assert health == {"live": {"status": "pass"}, "ready": {"status": "warn"}}
+    assert health == {
+        "live": {"status": "pass"},
+        "ready": {"status": "warn", "error": "pool_exhausted"},
+    }
     assert held == [200] * POOL_SIZE
     assert statuses == {200: CLIENTS * 10}

@@ -1,8 +1,7 @@
 """Give every failure its name: exceptions, and a line for the log."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from textwrap import shorten
 from types import MappingProxyType
 from typing import Any
@@ -56,19 +55,25 @@ class OutcomeUnknown(DatabaseUnavailable):
         super().__init__(reason, hint)
 
 
-@contextmanager
-def translate_errors() -> Iterator[None]:
-    """Turn an exhausted pool or a lost connection into `DatabaseUnavailable`."""
-    try:
-        yield
-    except PoolTimeoutError as error:
-        raise DatabaseUnavailable("pool_exhausted") from error
-    except DBAPIError as error:
-        if find_reason(error) == "outcome_unknown":
-            raise OutcomeUnknown from error
-        if not error.connection_invalidated:
-            raise
-        raise DatabaseUnavailable(diagnose_loss(error.orig)) from error
+class translate_errors:
+    """Turn an exhausted pool or a lost connection into `DatabaseUnavailable`.
+
+    A context manager. Not a generator, because each unit of work enters it.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _type: object, error: object, _traceback: object) -> None:
+        if isinstance(error, PoolTimeoutError):
+            raise DatabaseUnavailable("pool_exhausted") from error
+        if isinstance(error, DBAPIError):
+            if find_reason(error) == "outcome_unknown":
+                raise OutcomeUnknown from error
+            if error.connection_invalidated:
+                raise DatabaseUnavailable(diagnose_loss(error.orig)) from error
 
 
 def name_connection_failures(

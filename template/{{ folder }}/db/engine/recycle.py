@@ -4,6 +4,7 @@ import random
 import select
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
@@ -64,15 +65,15 @@ def is_closed(connection: ManagesConnection) -> bool:
     """
     if driver.is_closed(driver.unwrap(connection)):
         return True
-    is_readable: Callable[[], bool] | None = connection.info[_IS_READABLE]
-    return is_readable is not None and is_readable()
+    is_readable: Callable[[], object] | None = connection.info[_IS_READABLE]
+    return is_readable is not None and bool(is_readable())
 
 
-def watch_socket(fileno: int) -> Callable[[], bool]:
-    """Return a function that tells whether a socket is readable, or was closed."""
+def watch_socket(fileno: int) -> Callable[[], object]:
+    """Return a function whose result is true if a socket is readable, or was closed."""
     if not hasattr(select, "poll"):
         # Windows.
-        return lambda: bool(select.select([fileno], [], [], 0)[0])
+        return lambda: select.select([fileno], [], [], 0)[0]
     poll = select.poll()
     poll.register(fileno, select.POLLIN)
-    return lambda: bool(poll.poll(0))
+    return partial(poll.poll, 0)

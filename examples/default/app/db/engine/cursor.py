@@ -62,7 +62,7 @@ class PipelinedCursor(AsyncCursor[Any]):
         statements = self._executemany_gen_pipeline(query, params_seq, returning)
         async with connection.lock:
             if connection._pipeline is None:
-                statements = self._pipeline_gen(statements)
+                statements = self._pipeline_gen(statements, self._must_begin())
             with closing(statements):
                 await connection.wait(statements)
 
@@ -74,13 +74,16 @@ class PipelinedCursor(AsyncCursor[Any]):
     ) -> PQGen[None]:
         statement = super()._execute_gen(query, params, **options)
         if params and self._conn._pipeline is None and self._must_begin():
-            statement = self._pipeline_gen(statement)
+            statement = self._pipeline_gen(statement, must_begin=True)
         yield from statement
 
-    def _pipeline_gen(self, statements: PQGen[None]) -> PQGen[None]:
-        """Send statements together, after a BEGIN if no transaction is open."""
+    def _pipeline_gen(
+        self,
+        statements: PQGen[None],
+        must_begin: bool,
+    ) -> PQGen[None]:
+        """Send statements together, and BEGIN before them if that is asked for."""
         connection = self._conn
-        must_begin = self._must_begin()
         pipeline = _Pipeline(connection)
         yield from pipeline._enter_gen()
         connection._pipeline = pipeline
@@ -114,7 +117,7 @@ class PipelinedCursor(AsyncCursor[Any]):
         return (
             not self.closed
             and not connection.autocommit
-            and connection.info.transaction_status == TransactionStatus.IDLE
+            and connection.pgconn.transaction_status == TransactionStatus.IDLE
         )
 
 

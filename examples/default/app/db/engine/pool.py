@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -46,15 +46,15 @@ class FairQueuePool(AsyncAdaptedQueuePool):
         """
         return _ConnectionRecord(self, connect=False)
 
-    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        """Take a connection back, and pass on the place of one that is not kept."""
-        try:
-            super()._do_return_conn(record)
-        finally:
-            # While that one was closed, somebody may have begun to wait.
-            is_free = self._overflow < self._max_overflow
-            if self.pending and is_free and self._inc_overflow():
-                super()._do_return_conn(self._create_connection())
+    def _dec_overflow(self) -> Literal[True]:
+        """Give up the place of a connection that was not kept, but closed.
+
+        Somebody may have begun to wait meanwhile.
+        """
+        super()._dec_overflow()
+        if self.pending and self._inc_overflow():
+            self._do_return_conn(self._create_connection())
+        return True
 
     @property
     def pending(self) -> int:

@@ -24,6 +24,7 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         self.maxsize = maxsize
         self.use_lifo = use_lifo
         self._idle: deque[ConnectionPoolEntry] = deque()
+        self._take = self._idle.pop if use_lifo else self._idle.popleft
         self._waiters: deque[_Waiter] = deque()
         # Reentrant: a connection that is garbage-collected meanwhile is put back from
         # here.
@@ -47,17 +48,8 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         return len(self._waiters)
 
     def put_nowait(self, item: ConnectionPoolEntry) -> None:
-        """Give a connection to the first waiter, or keep it.
-
-        Raises:
-            Full: Nobody waits, and there are enough idle connections.
-        """
-        with self._lock:
-            if self._hand_over(item):
-                return
-            if self.full():
-                raise Full
-            self._idle.append(item)
+        """Do as `put`."""
+        self.put(item)
 
     def put(
         self,
@@ -65,8 +57,17 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         block: bool = True,
         timeout: float | None = None,
     ) -> None:
-        """Do as `put_nowait`: there is no reason to wait."""
-        self.put_nowait(item)
+        """Give a connection to the first waiter, or keep it. This never waits.
+
+        Raises:
+            Full: Nobody waits, and there are enough idle connections.
+        """
+        with self._lock:
+            if self._waiters and self._hand_over(item):
+                return
+            if len(self._idle) >= self.maxsize:
+                raise Full
+            self._idle.append(item)
 
     def get_nowait(self) -> ConnectionPoolEntry:
         """Take an idle connection.
@@ -106,9 +107,6 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         except TimeoutError:
             self.on_timeout()
             raise Empty from None
-
-    def _take(self) -> ConnectionPoolEntry:
-        return self._idle.pop() if self.use_lifo else self._idle.popleft()
 
     def _join(self) -> _Waiter:
         """Begin to wait."""
