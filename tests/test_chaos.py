@@ -77,7 +77,7 @@ def test_nothing_is_lost_done_twice_or_hangs(
         assert verdict.statuses.keys() <= {200, 201, 503, 504}, fault
         assert verdict.statuses[201], fault
         assert verdict.slowest < LONGEST_SECONDS, fault
-        # Otherwise the fault has not occurred.
+        # Somebody has been told that the outcome is unknown.
         assert fault != "answers to COMMIT lost" or verdict.statuses[504], fault
     assert sum(outcome.sessions.values()) <= POOL_SIZE
     assert not any("transaction" in state for state in outcome.sessions)

@@ -1,4 +1,4 @@
-"""What can go wrong, one after another."""
+"""What can go wrong, one after another: each has struck when its function returns."""
 
 import random
 import time
@@ -29,12 +29,12 @@ class Stage:
 
 def kill_some(stage: Stage) -> None:
     for _ in range(4):
-        stage.server.kill(stage.rng, 0.5)
+        wait_until(lambda: stage.server.kill(stage.rng, 0.5) > 0)
         time.sleep(stage.seconds / 4)
 
 
 def kill_all(stage: Stage) -> None:
-    stage.server.kill(stage.rng, 1)
+    wait_until(lambda: stage.server.kill(stage.rng, 1) > 0)
 
 
 def restart(stage: Stage) -> None:
@@ -59,34 +59,40 @@ def pause(stage: Stage) -> None:
 
 def silence(stage: Stage) -> None:
     stage.proxy.is_silent = True
-    time.sleep(stage.seconds)
+    wait_until_it_struck(stage, stage.seconds)
     stage.proxy.is_silent = False
     # What was swallowed does not come back: those who wait for it must give up.
 
 
 def reset(stage: Stage) -> None:
     for _ in range(4):
-        stage.proxy.reset_all()
+        wait_until(lambda: stage.proxy.reset_all() > 0)
         time.sleep(stage.seconds / 4)
 
 
 def cut(stage: Stage) -> None:
     stage.proxy.cuts = True
-    time.sleep(stage.seconds / 2)
+    wait_until_it_struck(stage, stage.seconds / 2)
     stage.proxy.cuts = False
 
 
 def lose_commits(stage: Stage) -> None:
     stage.proxy.loses_commits = True
-    time.sleep(stage.seconds / 2)
-    # Every client may have waited for something else meanwhile.
-    wait_until(lambda: stage.proxy.lost_commits > 0)
+    wait_until_it_struck(stage, stage.seconds / 2)
     stage.proxy.loses_commits = False
 
 
 def exhaust(stage: Stage) -> None:
     with stage.server.exhaust():
         time.sleep(stage.seconds)
+
+
+def wait_until_it_struck(stage: Stage, seconds: float) -> None:
+    """Wait so long, and until the proxy has done what it was asked for."""
+    before = stage.proxy.struck
+    time.sleep(seconds)
+    # Every client may have waited for something else meanwhile.
+    wait_until(lambda: stage.proxy.struck > before)
 
 
 FAULTS: dict[str, Callable[[Stage], None]] = {

@@ -36,8 +36,8 @@ class Proxy:
         port: Where it listens.
         is_silent: Swallow everything, in both directions.
         loses_commits: Forward COMMIT, and close the connection instead of answering.
-        lost_commits: How often that has happened.
         cuts: Forward half of the next answers, then close their connections.
+        struck: How often any of that has happened.
     """
 
     def __init__(self, upstream: int) -> None:
@@ -45,14 +45,16 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = int(self._listener.getsockname()[1])
         self.is_silent = self.loses_commits = self.cuts = False
-        self.lost_commits = 0
+        self.struck = 0
         self._links: set[_Link] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def reset_all(self) -> None:
-        """Reset every connection."""
-        for link in list(self._links):
+    def reset_all(self) -> int:
+        """Reset every connection; return how many there were."""
+        links = list(self._links)
+        for link in links:
             link.reset()
+        return len(links)
 
     def close_all(self) -> None:
         """Close every connection."""
@@ -89,7 +91,9 @@ class Proxy:
                     while data := client.recv(65_536):
                         if self.loses_commits and b"COMMIT" in data:
                             link.lost.set()
-                        if not self.is_silent:
+                        if self.is_silent:
+                            self.struck += 1
+                        else:
                             server.sendall(data)
                 link.close()
                 answers.join()
@@ -101,9 +105,10 @@ class Proxy:
                 if self.is_silent:
                     continue
                 if link.lost.is_set():
-                    self.lost_commits += 1
+                    self.struck += 1
                     break
                 if self.cuts:
+                    self.struck += 1
                     link.client.sendall(data[: len(data) // 2])
                     break
                 link.client.sendall(data)

@@ -83,18 +83,23 @@ class Server:
             query = "SELECT text, count(*) FROM note GROUP BY text"
             return Counter(dict(connection.execute(query).fetchall()))
 
-    def kill(self, rng: random.Random, share: float) -> None:
-        """End the sessions of a share of the clients."""
+    def kill(self, rng: random.Random, share: float) -> int:
+        """End the sessions of a share of the clients; return how many there were."""
         pids = [pid for pid in self.list_backends() if rng.random() <= share]
         with self.connect() as connection:
             query = "SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid"
-            connection.execute(query, [pids])
+            return sum(ended for (ended,) in connection.execute(query, [pids]))
 
     def crash(self, rng: random.Random) -> None:
         """Kill one process, after which the server restarts all of them."""
+        wait_until(lambda: self._kill_process(rng))
+        wait_until(self.is_ready)
+
+    def _kill_process(self, rng: random.Random) -> bool:
+        """Kill the process of a session, if there is any."""
         if backends := self.list_backends():
             os.kill(rng.choice(backends), signal.SIGKILL)
-        wait_until(self.is_ready)
+        return bool(backends)
 
     @contextmanager
     def pause(self) -> Iterator[None]:
