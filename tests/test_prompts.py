@@ -64,8 +64,10 @@ def prompt(name: str) -> list[str]:
     question = QUESTIONS[name]
     if "choices" in question:
         hint = "(Use arrow keys)"
+    elif question["type"] == "bool":
+        hint = "(Y/n)" if DEFAULTS[name] else "(y/N)"
     else:
-        hint = "(Y/n)" if question["type"] == "bool" else str(DEFAULTS[name])
+        hint = str(DEFAULTS[name])
     return [*question["help"].splitlines(), hint]
 
 
