@@ -76,7 +76,9 @@ class _SharedCheck:
     async def run(self) -> ConnectionReport | Reason:
         """Return the report, or why there is none within `DB_HEALTH_TIMEOUT`."""
         running = self._running
-        if running is None or running.done():
+        loop = asyncio.get_running_loop()
+        # A loop that has ended takes with it what it ran.
+        if running is None or running.done() or running.get_loop() is not loop:
             running = asyncio.create_task(check_connection(), name=_HOLDER)
             running.add_done_callback(_retrieve_exception)
             self._running = running
@@ -89,6 +91,8 @@ class _SharedCheck:
                 result = running.result()
             except (DatabaseUnavailable, DBAPIError) as error:
                 result = find_reason(error) or "unavailable"
+        elif _is_queueing():
+            result = "pool_exhausted"
         note_result(result)
         return result
 
@@ -107,8 +111,9 @@ class _SharedCheck:
 
 
 def note_result(result: ConnectionReport | Reason) -> None:
-    """Keep what the metrics say about the latest check."""
-    latest_check.is_ready = isinstance(result, ConnectionReport)
+    """Keep what the metrics say about the latest check, if the database was asked."""
+    if result != "pool_exhausted":
+        latest_check.is_ready = isinstance(result, ConnectionReport)
     # Behind a pooler there are fewer connections to the server than ours.
     if isinstance(result, ConnectionReport) and not result.is_pooled:
         latest_check.server_limit = result.max_connections
@@ -121,9 +126,9 @@ def _retrieve_exception(future: asyncio.Future[ConnectionReport]) -> None:
 
 
 def _answer(result: ConnectionReport | Reason, body: dict[str, Any]) -> JSONResponse:
-    """Answer what a check came to; no connection for it is a `pool_exhausted`."""
+    """Answer what a check came to."""
     if not isinstance(result, ConnectionReport):
-        error: Reason = "pool_exhausted" if _is_full() else result
+        error = result
     elif result.is_read_only:
         error = "read_only"
     else:
@@ -136,3 +141,9 @@ def _is_full() -> bool:
     """Whether others than the check use all connections that the pool may open."""
     limit = get_pool_stats().limit
     return 0 < limit <= count_held(get_engine().pool, besides=_HOLDER)
+
+
+def _is_queueing() -> bool:
+    """Whether callers wait for connections that others than the check use."""
+    is_used = count_held(get_engine().pool, besides=_HOLDER) > 0
+    return is_used and get_pool_stats().pending > 0

@@ -70,3 +70,18 @@ def test_who_comes_while_a_thread_starts_in_vain_starts_another(
     others[0].join()
 
     steps.get(timeout=10)
+
+
+def test_a_thread_goes_on_after_two_forks_at_once() -> None:
+    steps: SimpleQueue[None] = SimpleQueue()
+    thread = BackgroundThread(lambda: steps.put(None))
+    thread.wake_up()
+    steps.get(timeout=10)
+
+    # Of two threads: the second one begins before the first has ended.
+    thread._pause()
+    thread._pause()
+    thread._resume()
+    thread._resume()
+
+    steps.get(timeout=10)

@@ -234,3 +234,34 @@ async def test_a_check_that_gets_no_answer_is_not_a_busy_pool(
 
     assert {response.status_code for response in responses} == {503}
     assert {response.json()["error"] for response in responses} == {"timeout"}
+
+
+async def test_a_check_that_waits_for_a_connection_is_no_fault_of_the_database(
+    client: AsyncClient,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure(DB_POOL_SIZE=1, DB_HEALTH_TIMEOUT=0.05)
+    # As when a connection is being handed over: nobody has it.
+    monkeypatch.setattr(health, "_is_full", lambda: False)
+
+    async with get_engine().connect():
+        busy = await client.get("/health/ready")
+    calm = await client.get("/health/ready")
+    configure(DB_HEALTH_TIMEOUT=5)
+    # Waits for the same check, so that it leaves nothing behind.
+    await client.get("/health/db")
+
+    assert (busy.status_code, busy.json()["error"]) == (200, "pool_exhausted")
+    assert calm.status_code == 200
+
+
+async def test_a_check_is_not_awaited_from_an_event_loop_that_has_ended() -> None:
+    ended = asyncio.new_event_loop()
+    shared_check = health._SharedCheck()
+    shared_check._running = ended.create_future()
+    ended.close()
+
+    result = await shared_check.run()
+
+    assert isinstance(result, check.ConnectionReport)

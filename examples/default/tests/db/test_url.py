@@ -49,6 +49,7 @@ def test_any_spelling_reaches_this_driver(scheme: str, wrapping: str) -> None:
         "postgresql://host:1/database?user=me&password=s3@cret",
         "postgresql://host:1/database?password=s3cret&user=me@other",
         "postgresql:///database?password=s3cret&port=0",
+        "postgresql://one,two,three/database?password=s3cret&port=1,2",
         "postgresql:///database?password=s3cret&port=x",
         "postgresql://me:s3cret@host:0/database",
         "postgresql://me:s3cret@host:65536/database",
@@ -103,6 +104,12 @@ def test_a_port_may_be_a_parameter(host: str) -> None:
     url = parse_url(f"postgresql://{host}/database?port=6599")
 
     assert get_addresses(url) == [(host.strip("[]"), 6599)]
+
+
+def test_an_encoded_password_may_look_like_parameters() -> None:
+    url = parse_url("postgresql://me:1%2Fb%3Fc%3Dd@host/database")
+
+    assert (url.password, url.host) == ("1/b?c=d", "host")
 
 
 def test_a_port_may_be_all_that_is_known_of_the_server() -> None:

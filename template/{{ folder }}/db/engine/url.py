@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r"(/[^:]*|\[[\w.:]+\]|[\w.-]+)(?::([0-9]{1,5}))?")
 # What SQLAlchemy parses as user and password.
 _AUTHORITY = re.compile(r"^[^:/]+://(?:[^:/]*(?::[^@]*)?@)?")
 # After `host:port`, an @ in a parameter makes what is before it the URL's password.
-_PARAMETER = re.compile(r"/.*\?.*\w=")
+_PARAMETER = re.compile(r"[^:/]+://[^:/@]*:\d*/[^@]*\?[^@]*\w=[^@]*@")
 _HOST = re.compile(r"[\w.:-]+")
 
 
@@ -56,7 +56,7 @@ def parse_url(text: str) -> URL:
         url = None
     if url is None:
         raise ValueError("must have the form postgresql://user:password@host/name")
-    if "@" in _AUTHORITY.sub("", text) or _PARAMETER.search(url.password or ""):
+    if "@" in _AUTHORITY.sub("", text) or _PARAMETER.match(text):
         raise ValueError("contains an @ that is not percent-encoded: write it as %40")
     url = _apply_libpq_parameters(url, hosts)
     if fault := _find_fault(url):
@@ -136,15 +136,16 @@ def _apply_libpq_parameters(url: URL, hosts: list[str]) -> URL:
         hosts = [f"[{url.host}]" if ":" in url.host else url.host]
     if len(ports) == 1:
         ports *= len(hosts) or 1
-    if ports:
-        hosts = [f"{h}:{p}" for h, p in zip(hosts, ports, strict=False)]
+    if hosts and ports:
+        if len(ports) != len(hosts):
+            raise ValueError("has not as many ports as hosts")
+        hosts = [f"{h}:{p}" for h, p in zip(hosts, ports, strict=True)]
     moved = url.set(
         username=get("user"),
         password=get("password"),
         database=get("dbname"),
     )
-    names = ("user", "password", "dbname", "host", "port")
-    moved = moved.difference_update_query(names)
+    moved = moved.difference_update_query("user password dbname host port".split())
     match = _ADDRESS.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if match and not match[1].startswith("/"):
         port = int(match[2]) if match[2] else url.port

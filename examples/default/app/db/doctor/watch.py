@@ -32,15 +32,17 @@ _SESSIONS = text(
     WHERE datname = current_database() AND pid <> pg_backend_pid()
     """
 )
-# Comments, which may be nested and contain quotes, strings, also those that the server
-# has cut off, and numbers. A quoted name is matched because it may contain any of them.
+_ESCAPED = r"(?:[^'\\]|\\.|'')*"
+# Comments, strings, also those that the server has cut off, and numbers. A quoted name is
+# matched because it may contain any of them.
 _LITERAL = re.compile(
     r'(?P<name>"[^"]*"?)'
-    r"|--[^\n]*|/\*.*\*/|/\*.*"
+    # With a comment that contains another one or is cut off, everything after it.
+    r"|--[^\n]*|/\*(?:(?!/\*|\*/).)*\*/|/\*.*"
     r"|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$)"
-    # Only E'...' has a backslash that escapes.
-    r"|\b[eE]'(?:[^'\\]|\\.|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)"
-    r"|(?<!\$)\b\d[\d.]*\b",
+    # Only E'...' has a backslash that escapes, also where it goes on in another line.
+    rf"|\b[eE]'{_ESCAPED}(?:'\s*\n\s*'{_ESCAPED})*(?:'|\\?$)|'(?:[^']|'')*(?:'|$)"
+    r"|(?<![\w$])\.?\d[\w.]*(?:(?<=[eE])[+-]\d+)?",
     re.DOTALL,
 )
 _POOL = re.compile(

@@ -4,6 +4,8 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 _PAUSE_AFTER_ERROR = 1.0
 
@@ -39,7 +41,7 @@ class BackgroundThread:
             with self._lock:
                 if self._thread is None:
                     self._start(thread)
-        self._wake.set()
+        self._wake.put(None)
 
     def _start(self, thread: threading.Thread) -> None:
         self._is_stopping = False
@@ -58,27 +60,30 @@ class BackgroundThread:
                 pause = self._step()
             except Exception:  # noqa: BLE001
                 _report_exception()
-            self._wake.wait(pause)
-            self._wake.clear()
+            with suppress(Empty):
+                self._wake.get(timeout=pause)
 
     def _pause(self) -> None:
         with self._lock:
-            self._must_resume = self._thread is not None
             if self._thread is not None:
+                self._must_resume = True
                 self._is_stopping = True
-                self._wake.set()
+                self._wake.put(None)
                 self._thread.join()
                 self._thread = None
 
     def _resume(self) -> None:
-        if self._must_resume:
-            self.wake_up()
+        # Another thread may fork meanwhile, and have ended it again.
+        with self._lock:
+            if self._must_resume:
+                self._must_resume = False
+                self.wake_up()
 
     def _reset(self) -> None:
-        # Reentrant: the garbage collector may roll back a connection that was lost, and
-        # so wake the watchdog, at any time.
+        # Both reentrant: the garbage collector may roll back a connection that was lost,
+        # and so wake the watchdog, at any time.
         self._lock = threading.RLock()
-        self._wake = threading.Event()
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._thread = None
         self._is_stopping = False
         self._must_resume = False
