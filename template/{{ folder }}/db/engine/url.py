@@ -26,7 +26,6 @@ _ADDRESS = re.compile(r"(/[^:]*|\[[\w.:]+\]|[\w.-]+)(?::([0-9]{1,5}))?")
 _AUTHORITY = re.compile(r"^[^:/]+://(?:[^:/]*(?::[^@]*)?@)?")
 # After `host:port`, an @ in a parameter makes what is before it the URL's password.
 _PARAMETER = re.compile(r"[^:/]+://[^:/@]*:\d*/[^@]*\?[^@]*\w=[^@]*@")
-_HOST = re.compile(r"[\w.:-]+")
 
 
 def parse_url(text: str) -> URL:
@@ -136,16 +135,17 @@ def _apply_libpq_parameters(url: URL, hosts: list[str]) -> URL:
         hosts = [f"[{url.host}]" if ":" in url.host else url.host]
     if len(ports) == 1:
         ports *= len(hosts) or 1
-    if hosts and ports:
-        if len(ports) != len(hosts):
-            raise ValueError("has not as many ports as hosts")
-        hosts = [f"{h}:{p}" for h, p in zip(hosts, ports, strict=True)]
+    if hosts and ports and len(ports) != len(hosts):
+        raise ValueError("has not as many ports as hosts")
+    if ports:
+        hosts = [f"{h}:{p}" for h, p in zip(hosts, ports, strict=False)]
     moved = url.set(
         username=get("user"),
         password=get("password"),
         database=get("dbname"),
     )
-    moved = moved.difference_update_query("user password dbname host port".split())
+    names = ("user", "password", "dbname", "host", "port")
+    moved = moved.difference_update_query(names)
     match = _ADDRESS.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if match and not match[1].startswith("/"):
         port = int(match[2]) if match[2] else url.port
@@ -163,7 +163,7 @@ def _find_fault(url: URL) -> str | None:
         return "contains a NUL character"
     given = _split(url.query.get("host", ()))
     if any(not _ADDRESS.fullmatch(address) for address in given) or (
-        not given and url.host and not _HOST.fullmatch(url.host)
+        not given and url.host and not re.fullmatch(r"[\w.:-]+", url.host)
     ):
         return "has no valid host: are user and password percent-encoded?"
     ports = [url.port, *(port for _, port in addresses)]
