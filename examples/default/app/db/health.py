@@ -139,11 +139,13 @@ def _answer(result: ConnectionReport | Reason, body: dict[str, Any]) -> JSONResp
 
 def _is_full() -> bool:
     """Whether others than the check use all connections that the pool may open."""
-    limit = get_pool_stats().limit
-    return 0 < limit <= count_held(get_engine().pool, besides=_HOLDER)
+    return 0 < get_pool_stats().limit <= _count_used()
 
 
 def _is_queueing() -> bool:
     """Whether callers wait for connections that others than the check use."""
-    is_used = count_held(get_engine().pool, besides=_HOLDER) > 0
-    return is_used and get_pool_stats().pending > 0
+    return get_pool_stats().pending > 0 and _count_used() > 0
+
+
+def _count_used() -> int:
+    return count_held(get_engine().pool, besides=_HOLDER)

@@ -38,3 +38,6 @@ Reason = Literal[
     "statement_timeout",
     "unique_violation",
 ]
+
+ROLLED_BACK = "a statement failed before, so COMMIT rolled back: use begin_nested()"
+"""What a COMMIT raises that the server answered with ROLLBACK."""

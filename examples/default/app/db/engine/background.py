@@ -41,7 +41,8 @@ class BackgroundThread:
             with self._lock:
                 if self._thread is None:
                     self._start(thread)
-        self._wake.put(None)
+        if self._wake.empty():
+            self._wake.put(None)
 
     def _start(self, thread: threading.Thread) -> None:
         self._is_stopping = False

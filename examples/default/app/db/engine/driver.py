@@ -12,12 +12,12 @@ from . import libpq
 from .cursor import get_cursor_class
 from .libpq import (
     FAILURE_TEXTS,
-    ROLLED_BACK,
     get_fileno,
     get_parameter,
     get_server_version,
     is_closed,
 )
+from .reasons import ROLLED_BACK
 
 __all__ = [
     "DIALECT_ARGUMENTS",

@@ -38,8 +38,6 @@ FAILURE_TEXTS: dict[Reason, tuple[str, ...]] = {
 }
 """Parts of libpq's messages, in lower case, by what they mean."""
 
-ROLLED_BACK = "a statement failed before, so COMMIT rolled back: use begin_nested()"
-
 
 def build_arguments(
     query: dict[str, str],
