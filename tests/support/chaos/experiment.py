@@ -1,7 +1,6 @@
 """One service, its load, and one fault after another."""
 
 import random
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,11 +90,10 @@ def experiment(
                 for name in faults:
                     if tls and name in NEEDS_PLAIN_TEXT:
                         continue
-                    load.fault = name
+                    load.begin(name)
                     FAULTS[name](stage)
                     recoveries[name] = load.wait_for_a_write()
-                    # By then, who waits for answers that were lost has given up.
-                    time.sleep(seconds)
+                load.begin("nothing")
             sessions = server.count_sessions("my-api")
         rows = server.count_notes()
     findings = {

@@ -12,6 +12,8 @@ from uuid import UUID
 
 import httpx2
 
+from support.services import wait_until
+
 CLIENTS = 8
 TIMEOUT_SECONDS = 60
 
@@ -46,6 +48,12 @@ class Load:
     seed: int
     answers: list[Answer] = field(default_factory=list)
     fault: str = "nothing"
+    _asked_under: dict[int, str] = field(default_factory=dict)
+
+    def begin(self, fault: str) -> None:
+        """Name what is wrong from now on, when all that was asked before is answered."""
+        self.fault = fault
+        wait_until(lambda: set(self._asked_under.values()) == {fault})
 
     @contextmanager
     def run(self) -> Iterator[None]:
@@ -75,6 +83,7 @@ class Load:
         rng = random.Random(self.seed * CLIENTS + number)
         with self._connect() as client:
             while not self._stop.is_set():
+                self._asked_under[number] = self.fault
                 self._ask(client, rng, writes=rng.random() < 0.6)
                 self._stop.wait(rng.random() * 0.02)
 
