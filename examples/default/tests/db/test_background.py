@@ -1,7 +1,9 @@
 """A background thread goes on after an error, or when it could not start at first."""
 
+import sys
 import threading
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -84,4 +86,27 @@ def test_a_thread_goes_on_after_two_forks_at_once() -> None:
     thread._resume()
     thread._resume()
 
+    steps.get(timeout=10)
+
+
+def test_a_wake_up_may_come_inside_another() -> None:
+    steps: SimpleQueue[None] = SimpleQueue()
+    thread = BackgroundThread(lambda: steps.put(None))
+
+    def wake_up_at_every_line(*_: object) -> Any:
+        # As the garbage collector may, which runs wherever it wants.
+        thread.wake_up()
+        return wake_up_at_every_line
+
+    def wake_up_within() -> None:
+        sys.settrace(wake_up_at_every_line)
+        thread.wake_up()
+        thread.wake_up()
+        sys.settrace(None)
+
+    waker = threading.Thread(target=wake_up_within, daemon=True)
+    waker.start()
+    waker.join(10)
+
+    assert not waker.is_alive()
     steps.get(timeout=10)
