@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from support.pairs import run_scenario
@@ -69,6 +70,21 @@ def test_what_is_repeated_with_the_same_key_is_done_once(
 
     assert paid == [[201, 1], [201, 1], [201, 3]]
     assert count == 2
+
+
+def test_sessions_of_other_roles_are_shown_to_who_is_on_call(database_url: str) -> None:
+    text = (ROOT / "docs" / "on-call.md").read_text("utf-8")
+    (query,) = re.findall(r'"\n(SELECT pid, .*?)"\n```', text, re.DOTALL)
+
+    with psycopg.connect(database_url) as other, psycopg.connect(database_url) as mine:
+        other.execute("SELECT 1")
+        # Rolled back in the end.
+        mine.execute("CREATE ROLE on_call")
+        mine.execute("SET ROLE on_call")
+        pids = {row[0] for row in mine.execute(query)}
+        mine.rollback()
+
+        assert other.info.backend_pid in pids
 
 
 @pytest.mark.thorough

@@ -28,8 +28,8 @@ def add_database(app: FastAPI) -> None:
       and says why in one line.
     - End: the connections are closed.
     - Health: `/health/live`, `/health/ready` and `/health/db`.
-    - Errors: what the database refuses is answered with a 409, 503 or 504 and logged in
-      one line. Your own handlers of these exceptions stay.
+    - Errors: what the database refuses is answered with a 409, 422, 503 or 504 and
+      logged in one line. Your own handlers of these exceptions stay.
     - Metrics: Prometheus reads `/metrics`.
 
     The application keeps its own `lifespan`, which begins before this one and ends

@@ -1,5 +1,6 @@
 """The endpoints that the settings name: where to connect, and how."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -9,8 +10,17 @@ from sqlalchemy import URL
 
 from .engine.connect_args import ConnectArgs, build_connect_args
 from .engine.reasons import Reason
-from .engine.url import is_known_pooler, parse_url, to_direct
+from .engine.url import (
+    get_addresses,
+    is_known_pooler,
+    is_remote,
+    parse_url,
+    to_direct,
+)
 from .settings import get_settings
+
+# Where the drivers look for a host that the URL does not name.
+_HOST_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 
 
 def get_connect_args(
@@ -27,7 +37,8 @@ def get_connect_args(
         pooled: Whether a pooler is in between; by default, what is known of the host.
 
     Raises:
-        pydantic_settings.SettingsError: It is not a PostgreSQL URL.
+        pydantic_settings.SettingsError: It is not a PostgreSQL URL, or it names no host
+            and the driver would find one of another machine.
     """
     with _naming(setting):
         url = parse_url(secret.get_secret_value())
@@ -86,6 +97,7 @@ def _build_connect_args(
     pooled: bool,
     server_settings: Mapping[str, str],
 ) -> ConnectArgs:
+    _refuse_foreign_host(url)
     settings = get_settings()
     root_cert = settings.DB_SSL_ROOT_CERT
     return build_connect_args(
@@ -97,6 +109,16 @@ def _build_connect_args(
         root_cert=None if root_cert is None else str(root_cert),
         must_verify=settings.is_production,
     )
+
+
+def _refuse_foreign_host(url: URL) -> None:
+    """Refuse a URL whose host the driver would take from elsewhere, unverified."""
+    if get_addresses(url) or "hostaddr" in url.query:
+        return
+    for name in _HOST_VARIABLES:
+        host = os.environ.get(name)
+        if host and is_remote(url.set(host=host)):
+            raise ValueError(f"has no host, and {name} has one: write it into the URL")
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from .advice import ADVICE
-from .answers import CONFLICT
 from .errors import DatabaseUnavailable, describe, find_reason
 
 logger = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ async def _answer(request: Request, error: Exception) -> ProblemResponse:
         raise error
     answer = ADVICE[reason].answer
     logger.log(
-        logging.WARNING if answer is CONFLICT else logging.ERROR,
+        logging.WARNING if answer.status < 500 else logging.ERROR,
         "%s %s: %d, %s",
         request.method,
         # As uvicorn logs it: a client may send control characters.

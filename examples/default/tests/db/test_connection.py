@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from pydantic_settings import SettingsError
 from sqlalchemy import NullPool, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -238,6 +239,30 @@ async def test_a_bad_url_names_its_setting(configure: Callable[..., None]) -> No
         get_read_engine()
 
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["PGHOST", "PGHOSTADDR", "PGSERVICE"])
+async def test_a_host_that_the_url_does_not_name_is_refused(
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    configure(DB_URL="postgresql:///orders")
+    monkeypatch.setenv(variable, "192.0.2.1")
+
+    message = f"^DB_URL has no host, and {variable} has one: write it into the URL$"
+    with pytest.raises(SettingsError, match=message):
+        get_engine()
+
+
+async def test_a_socket_that_the_url_does_not_name_is_fine(
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure(DB_URL="postgresql:///orders")
+    monkeypatch.setenv("PGHOST", "/run/postgresql")
+
+    assert get_engine().url.host is None
 
 
 async def test_reading_goes_to_the_replica(configure: Callable[..., None]) -> None:

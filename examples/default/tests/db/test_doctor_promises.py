@@ -1,14 +1,13 @@
 """The doctor tries what the layer promises, and notices where it is not so."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.db import check_connection, get_engine
+from app.db import get_engine
 from app.db.doctor import promises
 from app.db.doctor.report import Finding
 
@@ -50,8 +49,15 @@ async def test_another_error_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     assert await promises.try_errors(get_engine()) == Finding(message, True)
 
 
-async def test_a_health_check_that_hardly_ends_in_time_is_a_warning() -> None:
-    report = await check_connection()
+async def test_a_health_check_that_hardly_ends_in_time_is_a_warning(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_HEALTH_TIMEOUT=60, DB_HEALTH_CACHE_TTL=5)
+    health = await promises.try_health(get_engine())
+    configure(DB_HEALTH_TIMEOUT=0.000001)
+    slow_health = await promises.try_health(get_engine())
 
-    assert not promises.describe_health(report).is_warning
-    assert promises.describe_health(replace(report, latency_ms=1900.0)).is_warning
+    assert health.message.endswith("of 60 s that readiness waits; it is kept for 5 s")
+    assert not health.is_warning
+    assert slow_health.is_warning
+    assert slow_health.details == "Raise DB_HEALTH_TIMEOUT."

@@ -11,7 +11,7 @@ from ..engine.connect_args import ConnectArgs
 from ..settings import get_settings
 from .migrations import describe_migrations, has_migrations
 from .network import Address, connect, describe_tls, resolve
-from .promises import describe_health, try_errors, try_sessions
+from .promises import try_errors, try_health, try_sessions
 from .report import Display, Finding, Report
 from .server import (
     describe_budget,
@@ -108,7 +108,7 @@ async def _examine_server(
         with report.step("errors") as found:
             found(await try_errors(engine))
         with report.step("health") as found:
-            found(describe_health(server))
+            found(await try_health(autocommit))
         if has_migrations():
             with report.step("migrations") as found:
                 found(await describe_migrations(connection))
