@@ -79,4 +79,4 @@ async def try_health(engine: AsyncEngine) -> Finding:
     message = f"{took}, of {limit:g} s that readiness waits"
     if seconds > limit / 2:
         return Finding(message, True, "Raise DB_HEALTH_TIMEOUT.")
-    return Finding(f"{message}; it is kept for {lifetime:g} s")
+    return Finding(f"{message}; kept for {lifetime:g} s")
