@@ -47,7 +47,7 @@ LAYER = """
     app/db/engine/reasons.py app/db/engine/rows.py
     app/db/engine/recycle.py app/db/engine/tls.py app/db/engine/url.py
     app/db/engine/watchdog.py
-    tests/db/__init__.py tests/db/conftest.py tests/db/proxy.py
+    tests/db/__init__.py tests/db/conftest.py tests/db/fork.py tests/db/proxy.py
     tests/db/test_application.py tests/db/test_background.py tests/db/test_border.py
     tests/db/test_command_line.py tests/db/test_testing.py
     tests/db/test_connect_args.py tests/db/test_connection.py tests/db/test_dialect.py

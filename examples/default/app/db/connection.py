@@ -23,6 +23,7 @@ def get_engine() -> AsyncEngine:
     Nothing connects until the first query. A forked child builds its own engine,
     because sharing a socket between processes corrupts the protocol.
     So does each event loop, because a connection belongs to the loop that opened it.
+    The first loop takes the engine that was built at import, where no loop ran.
 
     Raises:
         pydantic_settings.SettingsError: `DB_URL` is not a PostgreSQL URL.

@@ -25,7 +25,8 @@ class EnvironmentSettings(BaseSettings):
         """Read the settings of this class now.
 
         Raises:
-            pydantic_settings.SettingsError: A variable is missing or out of bounds.
+            pydantic_settings.SettingsError: A variable is missing or out of bounds, or
+                `.env` cannot be read.
         """
         try:
             return cls()
@@ -37,6 +38,8 @@ class EnvironmentSettings(BaseSettings):
                 if fault["type"] != "default_factory_not_called"
             )
             raise SettingsError("; ".join(faults)) from None
+        except UnicodeDecodeError:
+            raise SettingsError(".env is not encoded in UTF-8") from None
 
     @property
     def is_production(self) -> bool:

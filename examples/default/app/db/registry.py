@@ -21,7 +21,8 @@ def get_or_build(name: str, build: Callable[[], AsyncEngine]) -> AsyncEngine:
     with _lock:
         if key not in _engines:
             _forget_closed_loops()
-            _engines[key] = build()
+            # The first loop takes the one that was built at import, where none ran.
+            _engines[key] = _engines.pop((None, name), None) or build()
         return _engines[key]
 
 

@@ -19,11 +19,14 @@ ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
 """A session that reads and writes: a type checker accepts it wherever one reads."""
 
-_READING: dict[str, Any] = {
-    # Each statement is its own transaction, and `engine/limits.py` refuses to write.
-    "execution_options": READ_ONLY,
+_OPTIONS: dict[str, Any] = {
     "expire_on_commit": False,
+    # What uses it after its end gets an error. Otherwise it would begin a transaction
+    # that nobody commits, with a connection that nobody returns.
+    "close_resets_only": False,
 }
+# Each statement is its own transaction, and `engine/limits.py` refuses to write.
+_READING: dict[str, Any] = {"execution_options": READ_ONLY, **_OPTIONS}
 
 
 @asynccontextmanager
@@ -44,9 +47,11 @@ async def get_session(
     """
     with translate_errors():
         engine = engine or get_engine()
-        async with AsyncSession(engine, expire_on_commit=False) as session:
+        async with AsyncSession(engine, **_OPTIONS) as session:
             yield WriteSession(ReadSession(session))
-            await session.commit()
+            # Unless it was closed early.
+            if session.in_transaction():
+                await session.commit()
 
 
 @asynccontextmanager
@@ -105,13 +110,17 @@ DbSession = Annotated[WriteSession, Depends(get_db, scope="function")]
 
 A failing COMMIT is an error for the client: with FastAPI's default scope it would come
 after a response of 200 (https://fastapi.tiangolo.com/advanced/advanced-dependencies/).
+
+The session has ended when a stream or a background task runs: these open their own,
+with `get_session()`.
 """
 
 ReadDbSession = Annotated[ReadSession, Depends(get_read_db, scope="function")]
 """A session for a handler that only reads: one round trip for each statement.
 
-There is no transaction around several statements. Flushes, INSERT, UPDATE and DELETE
-are refused, and so is an isolation level. DANGER: textual SQL is not checked, nor a CTE
-or a function of the server that writes: `text("DELETE ...")` runs and is committed at
-once. A function that takes a `WriteSession` does not accept this session.
+There is no transaction around several statements. Flushes, INSERT, UPDATE, DELETE and
+streams are refused, and so is an isolation level. DANGER: textual SQL is not checked,
+nor a CTE or a function of the server that writes: `text("DELETE ...")` runs and is
+committed at once, and `text("SET ...")` stays for the connection's next users. A
+function that takes a `WriteSession` does not accept this session.
 """

@@ -21,6 +21,8 @@ from app.db import (
     get_read_engine,
 )
 
+from .fork import ask_a_child, needs_fork
+
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("engines")]
 
 PID = text("SELECT pg_backend_pid()")
@@ -30,19 +32,6 @@ PID = text("SELECT pg_backend_pid()")
 def nothing_logged_yet() -> None:
     """Forget what was found before: a process logs it once."""
     check._log_once.cache_clear()
-
-
-def ask_a_child(question: Callable[[], bool]) -> bool:
-    """Answer a question in a forked process."""
-    child = os.fork()
-    if child == 0:
-        # Whatever happens, the child must not go on as a second run of the tests.
-        answer = False
-        try:
-            answer = question()
-        finally:
-            os._exit(0 if answer else 1)
-    return os.waitpid(child, 0)[1] == 0
 
 
 async def show(setting: str) -> str:
@@ -62,6 +51,17 @@ async def test_each_event_loop_has_an_engine_of_its_own() -> None:
 
     assert get_engine() is engine
     assert other is not engine
+
+
+async def test_the_first_loop_takes_the_engine_that_was_built_without_one() -> None:
+    async def get() -> AsyncEngine:
+        return get_engine()
+
+    with ThreadPoolExecutor(1) as executor:
+        engine = executor.submit(get_engine).result()
+        engines = [executor.submit(asyncio.run, get()).result() for _ in range(2)]
+
+    assert [other is engine for other in engines] == [True, False]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -138,6 +138,22 @@ async def test_limits_stay_in_the_transaction_behind_a_pooler(
         outside = await connection.scalar(text("SHOW statement_timeout"))
     assert (inside, outside) == ("30s", "0")
     assert (await check_connection()).is_pooled
+
+
+async def test_limits_leave_no_cursor_behind_a_pooler(
+    configure: Callable[..., None],
+) -> None:
+    configure(DB_POOLED="true")
+    cursors = text("SELECT count(*) FROM pg_cursors WHERE name <> ''")
+
+    async with get_engine().connect() as connection:
+        await connection.execution_options(stream_results=True)
+        await connection.begin()
+        await connection.execution_options(stream_results=False)
+        limit = await connection.scalar(text("SHOW statement_timeout"))
+        opened = await connection.scalar(cursors)
+
+    assert (limit, opened) == ("30s", 0)
 
 
 async def test_a_replica_is_behind_a_pooler_too(configure: Callable[..., None]) -> None:
@@ -223,7 +239,7 @@ async def test_the_direct_url_can_be_given(configure: Callable[..., None]) -> No
     assert build_direct_engine().url.host == "elsewhere"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@needs_fork
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 async def test_a_forked_child_builds_its_own_engine() -> None:
     engine = get_engine()
@@ -274,6 +290,16 @@ async def test_reading_goes_to_the_replica(configure: Callable[..., None]) -> No
 
     assert database == "postgres"
     assert (await check_connection()).database.startswith("test_")
+
+
+async def test_a_connection_commits_without_what_is_known_of_it() -> None:
+    async with get_engine().begin() as connection:
+        await connection.execute(text("SELECT 1"))
+        (await connection.get_raw_connection()).info.clear()
+
+
+async def test_the_url_of_an_engine_is_for_any_engine() -> None:
+    assert get_engine().url.drivername == "postgresql+psycopg"
 
 
 async def test_a_connection_that_was_detached_commits() -> None:

@@ -1,6 +1,8 @@
 """What is set for a pooled connection does not reach the next user of it."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -135,3 +137,40 @@ async def test_autocommit_for_all_connections_outlasts_a_reader() -> None:
 
     assert before["transaction"] is False
     assert after == before
+
+
+@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize(
+    "options",
+    [READ_ONLY, {"isolation_level": "AUTOCOMMIT"}, {"isolation_level": "SERIALIZABLE"}],
+)
+async def test_options_end_with_a_task_that_is_cancelled(
+    options: dict[str, Any],
+    turns: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As when the loop was busy: psycopg then lets it run after every call.
+    monkeypatch.setattr("psycopg.waiting.MAX_BUSY_TIME", 0, raising=False)
+    untouched = await get_state(get_engine())
+
+    async def use(begun: asyncio.Event, executed: asyncio.Event) -> None:
+        async with get_engine().connect() as connection:
+            begun.set()
+            await connection.execution_options(**options)
+            await connection.scalar(TRANSACTION)
+            executed.set()
+            await connection.close()
+
+    for moment in (0, 1):
+        events = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(use(*events))
+        await events[moment].wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+        # This waits for the only connection: the end of its use was shielded.
+        state = await get_state(get_engine())
+        assert state | {"backend": None} == untouched | {"backend": None}

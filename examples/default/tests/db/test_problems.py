@@ -61,6 +61,7 @@ def app() -> FastAPI:
     [
         ("/refused/23505", 409, "unique_violation", None),
         ("/refused/23503", 409, "foreign_key_violation", None),
+        ("/refused/22003", 422, "invalid_value", None),
         ("/refused/40001", 503, "serialization_failure", "5"),
         ("/refused/40P01", 503, "deadlock_detected", "5"),
         ("/refused/55P03", 503, "lock_timeout", "5"),
@@ -87,7 +88,7 @@ async def test_what_has_a_name_is_a_problem_and_one_line_of_the_log(
     assert set(problem) == {"type", "title", "status", "detail"}
     assert (problem["type"], problem["status"]) == (f"/problems/{reason}", status)
     assert record.message.startswith(f"POST {path}: {status}, {reason}: ")
-    assert record.levelname == ("WARNING" if status == 409 else "ERROR")
+    assert record.levelname == ("WARNING" if status < 500 else "ERROR")
     assert "\n" not in log.text.rstrip("\n")
 
 

@@ -201,6 +201,26 @@ async def test_a_unit_of_work_that_fails_is_rolled_back() -> None:
     assert await count() == 0
 
 
+async def test_a_unit_of_work_may_be_closed_early() -> None:
+    async with get_session() as session:
+        session.add(Item(id=1))
+        await session.commit()
+        await session.close()
+
+    assert await count() == 1
+
+
+async def test_a_session_that_has_ended_says_so() -> None:
+    async with get_session() as session:
+        await session.scalar(text("SELECT 1"))
+    async with get_read_session() as reader:
+        await reader.scalar(text("SELECT 1"))
+
+    for ended in (session, reader):
+        with pytest.raises(InvalidRequestError, match="permanently closed"):
+            await ended.scalar(text("SELECT 1"))
+
+
 async def test_objects_can_be_read_after_the_commit() -> None:
     async with get_session() as session:
         item = Item(id=1)
@@ -223,6 +243,12 @@ async def test_a_job_that_reads_is_refused_to_write(statement: Executable) -> No
         connection = await session.connection()
         with pytest.raises(InvalidRequestError, match="use DbSession"):
             await connection.execute(statement)
+
+
+async def test_a_job_that_reads_is_refused_to_stream() -> None:
+    async with get_read_session() as session:
+        with pytest.raises(InvalidRequestError, match="does not stream: use DbSession"):
+            await session.stream_scalars(select(Item))
 
 
 async def test_each_statement_that_reads_is_a_transaction_of_its_own() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from app.db.settings import Settings, get_settings
 
@@ -114,6 +115,18 @@ def test_an_unknown_variable_of_dotenv_is_ignored(
     monkeypatch.setitem(Settings.model_config, "env_file", dotenv)
 
     assert Settings().DB_POOL_SIZE == 7
+
+
+def test_a_dotenv_in_another_encoding_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DB_URL=postgresql://müller:s3cret@host/name\n", "latin-1")
+    monkeypatch.setitem(Settings.model_config, "env_file", dotenv)
+
+    with pytest.raises(SettingsError, match=r"^\.env is not encoded in UTF-8$"):
+        Settings.read()
 
 
 def test_an_empty_value_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

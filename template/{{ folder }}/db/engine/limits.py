@@ -45,7 +45,7 @@ class LimitedDialect(driver.Dialect):
     client only: the server has a timeout of its own.
 
     With the execution option `read_only` it refuses INSERT, UPDATE, DELETE and DDL,
-    except as text and in a CTE, and any isolation level but AUTOCOMMIT.
+    except as text and in a CTE, streams, and any isolation level but AUTOCOMMIT.
 
     Attributes:
         statement_timeout: Seconds that the server allows for a statement; `math.inf`
@@ -60,7 +60,7 @@ class LimitedDialect(driver.Dialect):
     def __init__(self, **options: Any) -> None:
         _stock.__init__(self, **options)
         self.statement_timeout = math.inf
-        self.on_statement: Callable[[str, float, Any], None] = _ignore
+        self.on_statement: Callable[[str, float, Any], None] = lambda *_: None
 
     def set_connection_execution_options(
         self,
@@ -73,8 +73,8 @@ class LimitedDialect(driver.Dialect):
             # is not public, but it is where the dialects note what is to be undone.
             pooled: Any = connection.connection
             if not pooled.dbapi_connection.autocommit:
-                pooled.dbapi_connection.autocommit = True
                 pooled._connection_record.finalize_callback.append(_end_autocommit)
+                pooled.dbapi_connection.autocommit = True
             return
         level = opts.get("isolation_level", "AUTOCOMMIT")
         if opts.get("read_only") and level != "AUTOCOMMIT":
@@ -85,13 +85,17 @@ class LimitedDialect(driver.Dialect):
         _stock.set_connection_execution_options(self, connection, opts)
 
     def wait_for(self, context: Any, count: int = 1) -> Wait:
-        """Return what is entered while a statement is executed `count` times."""
+        """Return what is entered while the server answers `count` times."""
         options = context.execution_options
-        if options.get("read_only") and _writes(context):
-            raise InvalidRequestError("ReadDbSession does not write: use DbSession")
         limit = count * options.get("statement_timeout", self.statement_timeout)
         # Not the one of `context.connection`, which may have another one by now.
         return Wait(context._dbapi_connection, limit + GRACE_SECONDS)
+
+    def _begin(self, context: Any, count: int = 1) -> Wait:
+        if context.execution_options.get("read_only") and context.refused:
+            message = f"ReadDbSession does not {context.refused}: use DbSession"
+            raise InvalidRequestError(message)
+        return self.wait_for(context, count)
 
     def do_execute(
         self,
@@ -101,7 +105,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement within its limit."""
-        with self.wait_for(context) as wait:
+        with self._begin(context) as wait:
             _stock.do_execute(self, cursor, statement, parameters, context)
         self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
@@ -113,7 +117,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement for several rows, each within its limit."""
-        with self.wait_for(context, count=len(parameters)) as wait:
+        with self._begin(context, count=len(parameters)) as wait:
             _stock.do_executemany(self, cursor, statement, parameters, context)
         self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
@@ -124,7 +128,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement without parameters within its limit."""
-        with self.wait_for(context) as wait:
+        with self._begin(context) as wait:
             _stock.do_execute_no_params(self, cursor, statement, context)
         self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
@@ -169,12 +173,3 @@ class LimitedDialect(driver.Dialect):
 
 def _end_autocommit(dbapi_connection: Any) -> None:
     dbapi_connection.autocommit = False
-
-
-def _writes(context: Any) -> bool:
-    is_dml = context.isinsert or context.isupdate or context.isdelete
-    return bool(is_dml or context.isddl)
-
-
-def _ignore(_statement: str, _seconds: float, _cursor: Any) -> None:
-    pass

@@ -65,7 +65,7 @@ def is_closed(connection: ManagesConnection) -> bool:
     """
     if driver.is_closed(driver.unwrap(connection)):
         return True
-    is_readable: Callable[[], object] | None = connection.info[_IS_READABLE]
+    is_readable: Callable[[], object] | None = connection.info.get(_IS_READABLE)
     return is_readable is not None and bool(is_readable())
 
 

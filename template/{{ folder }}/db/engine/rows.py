@@ -42,6 +42,13 @@ class LimitedCursor:
 class LimitedExecutionContext(driver.ExecutionContext):
     """Limits how long the rows of a server-side cursor may take."""
 
+    @property
+    def refused(self) -> str:
+        """What it does that needs a transaction, or ""."""
+        if self.isinsert or self.isupdate or self.isdelete or self.isddl:
+            return "write"
+        return "stream" if self._is_server_side else ""
+
     def create_server_side_cursor(self) -> Any:
         """Return a cursor that is not fetched as a whole."""
         create: Any = super().create_server_side_cursor

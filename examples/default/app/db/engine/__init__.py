@@ -13,6 +13,9 @@ from .dialect import LEAN_DRIVERNAME, LeanDialect
 from .pool import FairQueuePool
 from .recycle import replace_stale_connections
 
+# Not through a cursor of the server, also where the connection's statements are.
+_AT_ONCE = {"stream_results": False, "yield_per": None}
+
 
 def build_engine(
     connect_args: ConnectArgs,
@@ -67,6 +70,8 @@ def build_engine(
     )
     if isinstance(engine.dialect, LeanDialect):
         engine.dialect.statement_timeout = statement_timeout
+    # What builds an engine of its own from this URL knows no driver of ours.
+    engine.sync_engine.url = url
     replace_stale_connections(engine.sync_engine, max_age=max_age, max_idle=max_idle)
     if settings := connect_args.transaction_settings:
         event.listen(engine.sync_engine, "begin", set_local(settings))
@@ -83,6 +88,6 @@ def set_local(settings: Mapping[str, str]) -> Callable[[Connection], None]:
 
     def set_local(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.execute(statement)
+            connection.execute(statement, execution_options=_AT_ONCE)
 
     return set_local

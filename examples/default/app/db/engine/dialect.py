@@ -1,10 +1,8 @@
 """A dialect that skips the queries SQLAlchemy runs on its first connection."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, func, select
+from sqlalchemy import URL, Connection, Dialect, func, select
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.base import PGInspector
 
@@ -15,26 +13,24 @@ LEAN_DRIVERNAME = f"postgresql+lean_{driver.NAME}"
 
 
 class LeanInspector(PGInspector):
-    """Asks for the default schema before it first reads the database."""
+    """Asks for the default schema when it is made, because tools read it then."""
 
     @property
-    def default_schema_name(self) -> str | None:
-        """The default schema of the engine's user."""
-        if self.dialect.default_schema_name is None:
-            with self._operation_context():
-                pass
-        return self.dialect.default_schema_name
+    def dialect(self) -> Dialect:
+        """The dialect, which knows the default schema."""
+        return self._dialect
 
-    @contextmanager
-    def _operation_context(self) -> Iterator[Connection]:
-        with super()._operation_context() as connection:
-            if self.dialect.default_schema_name is None:
+    @dialect.setter
+    def dialect(self, dialect: Dialect) -> None:
+        # SQLAlchemy calls no method of a subclass when it makes an inspector.
+        self._dialect = dialect
+        if dialect.default_schema_name is None:
+            with self._operation_context() as connection:
                 was_idle = not connection.in_transaction()
                 name = connection.scalar(select(func.current_schema()))
-                self.dialect.default_schema_name = name
+                dialect.default_schema_name = name
                 if was_idle:
                     connection.rollback()
-            yield connection
 
 
 class LeanDialect(LimitedDialect):

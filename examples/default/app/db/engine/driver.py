@@ -1,9 +1,9 @@
 """What is particular to psycopg 3: arguments, connections, errors."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from psycopg import OperationalError
+from psycopg import AsyncConnection, IsolationLevel, OperationalError
 from psycopg.errors import InFailedSqlTransaction
 from psycopg.pq import TransactionStatus
 from sqlalchemy.dialects.postgresql import psycopg
@@ -64,6 +64,40 @@ class Dialect(psycopg.PGDialectAsync_psycopg):
             raise InFailedSqlTransaction(ROLLED_BACK)
 
 
+class Connection(AsyncConnection[Any]):
+    """A connection that a cancelled task cannot leave half prepared for the next one.
+
+    psycopg's own methods wait for nothing, but they may let the event loop run after
+    they have set the value. A task that is cancelled there would return the connection
+    to the pool as it is, or not at all.
+    """
+
+    async def set_autocommit(self, value: bool) -> None:
+        """Set whether each statement is its own transaction."""
+        _finish(super().set_autocommit(value))
+
+    async def set_isolation_level(self, value: IsolationLevel | None) -> None:
+        """Set the isolation level of transactions."""
+        _finish(super().set_isolation_level(value))
+
+    async def set_read_only(self, value: bool | None) -> None:
+        """Set whether transactions refuse to write."""
+        _finish(super().set_read_only(value))
+
+    async def set_deferrable(self, value: bool | None) -> None:
+        """Set whether transactions wait for a safe snapshot."""
+        _finish(super().set_deferrable(value))
+
+
+def _finish(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that waits for nothing to its end, without the event loop."""
+    while True:
+        try:
+            coroutine.send(None)
+        except StopIteration:
+            return
+
+
 def build_arguments(
     query: dict[str, str],
     *,
@@ -79,6 +113,7 @@ def build_arguments(
     """
     arguments = libpq.build_arguments(query, **options)
     arguments["cursor_factory"] = get_cursor_class()
+    arguments["async_creator_fn"] = Connection.connect
     if pooled:
         # A pooler may send the next statement to a server that has not prepared it.
         arguments["prepare_threshold"] = None
