@@ -78,8 +78,10 @@ def edit_layer(project: Path) -> None:
     """Change the layer: where answers change it too, where they do not, and what is
     there with one answer only.
     """
-    made = "expire_on_commit=False) as session"
-    _replace(project / "app/db/session.py", {made: f"autoflush=False, {made}"})
+    answered = "session.connection()\n"
+    _replace(
+        project / "app/db/session.py", {answered: "session.connection()  # Ours.\n"}
+    )
     first = '"""Give every failure its name: exceptions, and a line for the log."""\n'
     _replace(project / "app/db/errors.py", {first: f"{first}# Ours.\n"})
     for name in ("app/db/metrics.py", "app/db/engine/cursor.py"):

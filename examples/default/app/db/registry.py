@@ -22,7 +22,8 @@ def get_or_build(name: str, build: Callable[[], AsyncEngine]) -> AsyncEngine:
         if key not in _engines:
             _forget_closed_loops()
             # The first loop takes the one that was built at import, where none ran.
-            _engines[key] = _engines.pop((None, name), None) or build()
+            unbound = _engines.pop((None, name), None)
+            _engines[key] = unbound or build()
         return _engines[key]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import URL, Connection, Dialect, func, select
+from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.base import PGInspector
 
@@ -16,12 +16,12 @@ class LeanInspector(PGInspector):
     """Asks for the default schema when it is made, because tools read it then."""
 
     @property
-    def dialect(self) -> Dialect:
+    def dialect(self) -> Any:
         """The dialect, which knows the default schema."""
         return self._dialect
 
     @dialect.setter
-    def dialect(self, dialect: Dialect) -> None:
+    def dialect(self, dialect: Any) -> None:
         # SQLAlchemy calls no method of a subclass when it makes an inspector.
         self._dialect = dialect
         if dialect.default_schema_name is None:
