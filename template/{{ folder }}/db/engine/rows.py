@@ -53,4 +53,4 @@ class LimitedExecutionContext(driver.ExecutionContext):
         """Return a cursor that is not fetched as a whole."""
         create: Any = super().create_server_side_cursor
         dialect: Any = self.dialect
-        return LimitedCursor(create(), partial(dialect.wait_for, self))
+        return LimitedCursor(create(), partial(dialect.wait_for, self, begins=False))

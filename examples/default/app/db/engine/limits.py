@@ -84,18 +84,21 @@ class LimitedDialect(driver.Dialect):
             connection.connection.info[_TIMEOUT] = opts["statement_timeout"]
         _stock.set_connection_execution_options(self, connection, opts)
 
-    def wait_for(self, context: Any, count: int = 1) -> Wait:
-        """Return what is entered while the server answers `count` times."""
+    def wait_for(self, context: Any, count: int = 1, *, begins: bool = True) -> Wait:
+        """Return what is entered while the server answers `count` times.
+
+        Args:
+            context: The execution of a statement.
+            count: How many rows of parameters it has.
+            begins: Whether it begins now, or goes on.
+        """
         options = context.execution_options
+        if options.get("read_only") and begins and context.refused:
+            message = f"ReadDbSession does not {context.refused}: use DbSession"
+            raise InvalidRequestError(message)
         limit = count * options.get("statement_timeout", self.statement_timeout)
         # Not the one of `context.connection`, which may have another one by now.
         return Wait(context._dbapi_connection, limit + GRACE_SECONDS)
-
-    def _begin(self, context: Any, count: int = 1) -> Wait:
-        if context.execution_options.get("read_only") and context.refused:
-            message = f"ReadDbSession does not {context.refused}: use DbSession"
-            raise InvalidRequestError(message)
-        return self.wait_for(context, count)
 
     def do_execute(
         self,
@@ -105,7 +108,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement within its limit."""
-        with self._begin(context) as wait:
+        with self.wait_for(context) as wait:
             _stock.do_execute(self, cursor, statement, parameters, context)
         self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
@@ -117,7 +120,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement for several rows, each within its limit."""
-        with self._begin(context, count=len(parameters)) as wait:
+        with self.wait_for(context, count=len(parameters)) as wait:
             _stock.do_executemany(self, cursor, statement, parameters, context)
         self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
@@ -128,7 +131,7 @@ class LimitedDialect(driver.Dialect):
         context: Any = None,
     ) -> None:
         """Execute a statement without parameters within its limit."""
-        with self._begin(context) as wait:
+        with self.wait_for(context) as wait:
             _stock.do_execute_no_params(self, cursor, statement, context)
         self.on_statement(statement, time.monotonic() - wait.started, cursor)
 
