@@ -74,9 +74,8 @@ async def try_health(engine: AsyncEngine) -> Finding:
     started = time.perf_counter()
     async with engine.connect() as connection:
         await ask_server(connection)
-    seconds = time.perf_counter() - started
-    took = f"a check took {1000 * seconds:.1f} ms"
-    message = f"{took}, of {limit:g} s that readiness waits"
-    if seconds > limit / 2:
+    took = 1000 * (time.perf_counter() - started)
+    message = f"a check took {took:.1f} ms, of {limit:g} s that readiness waits"
+    if took > 1000 * limit / 2:
         return Finding(message, True, "Raise DB_HEALTH_TIMEOUT.")
     return Finding(f"{message}; kept for {lifetime:g} s")
